@@ -1,0 +1,13 @@
+"""The helper package of the lesson: one module for each notebook.
+
+| notebook           | module       | holds                                   |
+| ------------------ | ------------ | --------------------------------------- |
+| 01_setup           | `device.py`  | which device, which versions            |
+| 02_data            | `data.py`    | MNIST, checked and repaired             |
+| 03_visualisation   | `plots.py`   | every figure that more than one cell uses |
+| 04_model           | `model.py`   | the network `CNN`                       |
+| 05_training        | `engine.py`  | `train`, `test`, `fit`                  |
+| 06_results         | `results.py` | a run: history, saving, reading it      |
+
+Importing `mnist_lesson` alone costs nothing: import the module that you need.
+"""

@@ -1,0 +1,124 @@
+"""Find, check and load MNIST: the helpers of notebook 02.
+
+torchvision reads MNIST well, but before it does so it only looks whether the unpacked files exist.
+A file that was cut short by a full disk passes that look. This module adds the missing check.
+"""
+
+import atexit
+import errno
+import gzip
+import hashlib
+import os
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
+
+# Tests set the environment variable, so that they never touch the real folder.
+DATA_DIR = Path(os.environ.get("MNIST_LESSON_DATA", Path(__file__).resolve().parent.parent / "data"))
+
+# SHA-256 of each unpacked file. Two files with the same SHA-256 are the same file, byte for byte.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def load_mnist(train: bool, root: Path = DATA_DIR) -> MNIST:
+    """Return the training set (60,000 images) or the test set (10,000 images), checked.
+
+    One item is a pair: image, float, (1, 28, 28), values in 0..1, and label, int, 0..9.
+    Raises OSError with one sentence if the files are damaged and cannot be repaired.
+    """
+    root = prepare_mnist(root)
+    try:
+        return MNIST(root, train=train, download=True, transform=ToTensor())
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"MNIST is not in {root} and could not be downloaded ({str(error).splitlines()[0]}): "
+            "connect to a network, or copy the four archives of the repository there."
+        ) from error
+
+
+def prepare_mnist(root: Path = DATA_DIR) -> Path:
+    """Check MNIST under `root`, mend what the archives can mend, and return the folder to load from.
+
+    That folder is `root` itself, with one exception: if `root` holds good archives but cannot be
+    written to, they are unpacked into a temporary folder, which is removed when Python ends.
+    An empty `root` is left alone: torchvision downloads the files there.
+    Raises OSError with one sentence that says which file, what is wrong, and what to do.
+    """
+    root = Path(root)
+    raw = root / "MNIST" / "raw"
+    if not any((raw / f"{name}{ending}").exists() for name in SHA256 for ending in ("", ".gz")):
+        return root
+    # Every archive is read before anything is written, so that a bad one leaves all as it was.
+    contents = {name: _unpacked(raw / f"{name}.gz") for name in SHA256 if not _is_good(raw / name)}
+    try:
+        for name, content in contents.items():
+            _replace(raw / name, content)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OSError(
+                f"{raw / name} could not be written ({error.strerror}): free some space on the disk, "
+                "then run the lesson again."
+            ) from error
+        return _copy_to_temporary_folder(raw, contents)
+    return root
+
+
+def _copy_to_temporary_folder(raw: Path, contents: dict[str, bytes]) -> Path:
+    """Put the four files into a folder that lasts as long as this Python, and return its root."""
+    print(f"{raw} cannot be written to: MNIST is unpacked into a temporary folder instead.")
+    root = Path(tempfile.mkdtemp(prefix="mnist_lesson_"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    (root / "MNIST" / "raw").mkdir(parents=True)
+    for name in SHA256:
+        content = contents[name] if name in contents else (raw / name).read_bytes()
+        (root / "MNIST" / "raw" / name).write_bytes(content)
+    return root
+
+
+def _is_good(path: Path) -> bool:
+    """Tell whether the unpacked file is the original, byte for byte."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == SHA256[path.name]
+    except OSError:  # missing, a folder, or not readable
+        return False
+
+
+def _unpacked(archive: Path) -> bytes:
+    """Return what the archive holds, or raise OSError if that is not the original."""
+    content, problem = b"", "its content is not the original"
+    try:
+        content = gzip.decompress(archive.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+    if hashlib.sha256(content).hexdigest() != SHA256[archive.stem]:
+        raise OSError(
+            f"{archive.stem} is missing or damaged, and its archive {archive} cannot replace it "
+            f"({problem}): restore the archive with `git checkout -- data`, or, with a network, "
+            "delete the folder data/MNIST and run the lesson again, which downloads it."
+        )
+    return content
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, and say so if a damaged one was there."""
+    was_there = path.exists()
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        if path.is_dir():  # some unpacking programs make a folder of that name: set it aside
+            path.rename(Path(tempfile.mkdtemp(prefix=f"{path.name}.aside-", dir=path.parent)) / path.name)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    if was_there:
+        print(f"{path.name} was damaged: unpacked again from its archive.")

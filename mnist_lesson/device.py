@@ -1,0 +1,63 @@
+"""Choose a device and describe the machine: the helpers of notebook 01."""
+
+import os
+import platform
+
+import torch
+
+
+def choose_device() -> torch.device:
+    """Return the accelerator of this machine, or the CPU if it has none.
+
+    An accelerator is whatever PyTorch can compute on besides the CPU: an NVIDIA or AMD card
+    (`cuda`), the GPU of an Apple chip (`mps`), an Intel GPU (`xpu`).
+    """
+    if torch.accelerator.is_available():
+        return torch.accelerator.current_accelerator()
+    return torch.device("cpu")
+
+
+def environment() -> dict[str, str]:
+    """Return what someone who helps you must know about your machine, as name -> value."""
+    # Imported here: it takes a second, and nothing else in this module needs it.
+    import torchvision
+
+    return {
+        "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "Python": platform.python_version(),
+        "PyTorch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "PyTorch build": _build(),
+        "accelerator": _accelerator_name(),
+        "CPU cores": str(os.cpu_count()),
+        "PyTorch threads": str(torch.get_num_threads()),
+    }
+
+
+def environment_table() -> str:
+    """Return `environment()` as text in two columns, ready to paste into a question."""
+    rows = environment()
+    width = max(len(name) for name in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+
+
+def _build() -> str:
+    """Say for which hardware the installed PyTorch was built."""
+    for name, version in (
+        ("CUDA", torch.version.cuda),
+        ("ROCm", torch.version.hip),
+        ("XPU", getattr(torch.version, "xpu", None)),
+    ):
+        if version:
+            return f"{name} {version}"
+    return "MPS" if torch.backends.mps.is_built() else "CPU only"
+
+
+def _accelerator_name() -> str:
+    """Name the accelerator, or say that there is none."""
+    device = choose_device()
+    if device.type == "cpu":
+        return "none, the CPU does the work"
+    if device.type in ("cuda", "xpu"):
+        return f"{device.type}: {torch.get_device_module(device).get_device_name()}"
+    return device.type

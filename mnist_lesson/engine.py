@@ -1,0 +1,118 @@
+"""Train and test a network: the loop of notebook 05.
+
+In all functions, `dataloader` yields pairs of images and labels: images as the model takes them,
+(N, 1, 28, 28) for `CNN`, and labels, whole numbers from 0 to classes - 1, (N,).
+The work is done on the device that the model is on.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn as nn
+from torch.optim import Optimizer
+
+from mnist_lesson.model import mode
+from mnist_lesson.progress import progress
+from mnist_lesson.results import History
+
+
+def train(dataloader: Iterable, model: nn.Module, loss_fn: Callable, optimizer: Optimizer) -> tuple[float, float]:
+    """Show the model all of the data once, and change its weights after every batch.
+
+    `loss_fn(logits, labels)` returns the mean loss of the batch.
+    Returns accuracy (a fraction, 0..1) and loss, each a mean over all samples. Both are taken while
+    the weights change, so they lag behind what the model can do at the end.
+    Raises ValueError if the loader is empty, or if logits and labels do not fit together.
+    """
+    device = next(model.parameters()).device
+    correct, loss_sum, size = 0, 0, 0
+    with mode(model, training=True):
+        for images, labels in progress(dataloader, "train"):
+            images, labels = images.to(device), labels.to(device)
+            logits = model(images)  # (N, classes)
+            check_batch(logits, labels)
+            loss = loss_fn(logits, labels)
+
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+            correct += (logits.argmax(1) == labels).type(torch.float).sum().item()
+            loss_sum += loss.item() * len(labels)
+            size += len(labels)
+    check_size(size)
+    return correct / size, loss_sum / size
+
+
+def test(dataloader: Iterable, model: nn.Module, loss_fn: Callable) -> tuple[float, float]:
+    """Measure the model on all of the data. Nothing in it changes.
+
+    Returns and raises the same as `train`.
+    """
+    device = next(model.parameters()).device
+    correct, loss_sum, size = 0, 0, 0
+    with mode(model, training=False), torch.no_grad():
+        for images, labels in progress(dataloader, "test"):
+            images, labels = images.to(device), labels.to(device)
+            logits = model(images)  # (N, classes)
+            check_batch(logits, labels)
+            loss = loss_fn(logits, labels)
+
+            correct += (logits.argmax(1) == labels).type(torch.float).sum().item()
+            loss_sum += loss.item() * len(labels)
+            size += len(labels)
+    check_size(size)
+    return correct / size, loss_sum / size
+
+
+test.__test__ = False  # or pytest takes it for a test wherever it is imported
+
+
+def fit(
+    train_dl: Iterable, test_dl: Iterable, model: nn.Module, loss_fn: Callable, optimizer: Optimizer, epochs: int
+) -> History:
+    """Train for some epochs, test after each, and print one line for each.
+
+    Raises ValueError if `epochs` is not a whole number of at least 1, and as `train` does.
+    """
+    check_epochs(epochs)
+    history = History()
+    for epoch in range(1, epochs + 1):
+        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
+        test_acc, test_loss = test(test_dl, model, loss_fn)
+        history.add(train_acc, train_loss, test_acc, test_loss)
+        print(
+            f"Epoch:{epoch:2d}, Train_acc:{train_acc:.1%}, Train_loss:{train_loss:.3f}, "
+            f"Test_acc:{test_acc:.1%}, Test_loss:{test_loss:.3f}",
+            flush=True,
+        )
+    print("Done")
+    return history
+
+
+def check_batch(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    """Raise ValueError unless there is one row of logits for each label, and one column for each class."""
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"expected logits of shape (N, classes) and labels of shape (N,), found {tuple(logits.shape)} "
+            f"and {tuple(labels.shape)}: check the last layer of the model and what the loader yields."
+        )
+    if labels.is_floating_point():
+        raise ValueError(f"expected labels that are whole numbers, found {labels.dtype}: convert with labels.long().")
+    if labels.numel() and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        raise ValueError(
+            f"expected labels from 0 to {logits.shape[1] - 1}, one for each of the {logits.shape[1]} logits, found "
+            f"{labels.min().item()} to {labels.max().item()}: give the last layer of the model one output per class."
+        )
+
+
+def check_size(size: int) -> None:
+    """Raise ValueError if no sample was seen: there is nothing to take a mean over."""
+    if size == 0:
+        raise ValueError("expected at least one batch, but the loader is empty: check its data set and `drop_last`.")
+
+
+def check_epochs(epochs: int) -> None:
+    """Raise ValueError unless this is a whole number of at least 1."""
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs must be a whole number of at least 1, found {epochs!r}: set EPOCHS = 5, say.")

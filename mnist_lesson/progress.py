@@ -1,0 +1,24 @@
+"""Show how far a long step is, but only to a person who watches."""
+
+import sys
+from collections.abc import Iterable
+
+from tqdm.std import tqdm
+
+
+def progress(dataloader: Iterable, description: str) -> Iterable:
+    """Wrap a loader so that a bar shows how far it is, if a person is watching; it vanishes at the end."""
+    return tqdm(dataloader, desc=description, disable=not is_watched(), leave=False, file=sys.stdout, unit="batch")
+
+
+def is_watched() -> bool:
+    """Tell whether a person watches: a stored notebook would keep the bar as a line that never moves.
+
+    Every request to run a cell says whether `input()` could be answered. A live notebook says yes;
+    the programs that run notebooks unattended (papermill, nbclient, nbval) say no.
+    """
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+    if kernel is None:
+        return sys.stdout.isatty()
+    return kernel.get_parent("shell").get("content", {}).get("allow_stdin", False)
