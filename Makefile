@@ -1,0 +1,40 @@
+# Every target is one script that works without make too: python scripts/execute.py, for example.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+else
+PYTHON ?= python3
+endif
+
+# All variables given on the command line go to the script, so that it can refuse a misspelt one;
+# from the environment it gets those that it knows.
+FROM_ENVIRONMENT = $(foreach name,EPOCHS BATCH_SIZE LEARN_RATE SEED,$(if $(filter environment,$(origin $(name))),'$(name)=$($(name))'))
+OVERRIDES = $(FROM_ENVIRONMENT) $(filter-out PYTHON=%,$(MAKEOVERRIDES))
+
+.PHONY: help execute test lab refresh bench clean
+
+help:
+	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
+	@echo "               with other settings: make execute EPOCHS=1 BATCH_SIZE=64 LEARN_RATE=0.05 SEED=7"
+	@echo "make test      run all tests (sets up everything the first time)"
+	@echo "make lab       open JupyterLab on the first notebook"
+	@echo "make refresh   run the notebooks and store their outputs in them"
+	@echo "make bench     time train() against the plain loop"
+	@echo "make clean     remove what was generated; keeps runs/ and .venv/"
+
+execute:
+	@$(PYTHON) scripts/execute.py $(OVERRIDES)
+
+test:
+	@$(PYTHON) scripts/run_tests.py
+
+lab:
+	@$(PYTHON) scripts/lab.py
+
+refresh:
+	@$(PYTHON) scripts/refresh.py
+
+bench:
+	@$(PYTHON) scripts/bench.py
+
+clean:
+	@$(PYTHON) scripts/clean.py

@@ -1,0 +1,69 @@
+"""Run every notebook and store its outputs in it, so that a second refresh changes nothing.
+
+    python scripts/refresh.py                all notebooks
+    python scripts/refresh.py 04_model       only this one
+
+A notebook that fails stays as it was.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from environment import ROOT, use_environment
+
+
+def main() -> int:
+    use_environment()
+    wanted = sys.argv[1:]
+    notebooks = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if not wanted or path.stem in wanted]
+    if not notebooks:
+        sys.exit(
+            f"There is no notebook named {' or '.join(wanted)}: name one of the folder notebooks/, such as 04_model."
+        )
+    for path in notebooks:
+        with tempfile.TemporaryDirectory() as runs:
+            # An empty folder for runs, so that no notebook shows what happens to lie in the user's.
+            os.environ["MNIST_LESSON_RUNS"] = runs
+            print(f"{path.stem} ...", flush=True)
+            refresh(path)
+    return 0
+
+
+def refresh(path: Path) -> None:
+    """Run one notebook and write it back, without anything that differs from run to run."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, 4)
+    stored = {cell.id: cell.copy() for cell in notebook.cells if "timing" in cell.metadata.get("tags", [])}
+    NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=3600,
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=40"],
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        # New times say nothing new: a cell that prints times keeps its output as long as it has one.
+        if cell.id in stored and stored[cell.id].outputs:
+            cell.outputs = stored[cell.id].outputs
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
