@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -137,9 +138,15 @@ def draw_network(steps: Sequence[tuple[str, torch.Tensor]], probabilities: torch
     axes[-1].invert_yaxis()
     axes[-1].set_title(f"softmax\n{len(probabilities)}", fontsize=13)
     fig.tight_layout()
+    maps = sum(values.ndim == 3 for _, values in steps)
+    for half, first, last in (("feature extractor", 1, maps - 1), ("classifier", maps, len(steps) - 1)):
+        left, right = axes[first].get_position().x0, axes[last].get_position().x1
+        fig.add_artist(Line2D([left, right], [0, 0], color="black", linewidth=2))
+        fig.text((left + right) / 2, -0.08, half, ha="center", fontsize=14)
     shapes = ", ".join(f"{name} {' x '.join(str(size) for size in values.shape)}" for name, values in steps)
     show(
-        f"One image on its way through the network, drawn as piles of maps and strips of numbers: {shapes}; "
+        f"One image on its way through the two halves of the network, the feature extractor, drawn as piles of maps, "
+        f"and the classifier, drawn as strips: {shapes}; "
         f"at the end a bar for the probability of each digit, the longest at {probabilities.argmax().item()}."
     )
 
