@@ -1,0 +1,86 @@
+"""What all tests share: folders of their own, and a comparison of numbers that allows for rounding."""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# The package reads these when it is imported, so they are set before any test imports it.
+TEMPORARY = Path(tempfile.mkdtemp(prefix="mnist_lesson_tests_"))
+os.environ["MNIST_LESSON_DATA"] = str(TEMPORARY / "data")
+os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs")
+os.environ["MPLBACKEND"] = "agg"
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?%?")
+
+
+def pytest_configure(config):
+    archives = shutil.ignore_patterns("*-ubyte", "*.part", "*.aside-*")
+    shutil.copytree(Path(__file__).parent / "data", TEMPORARY / "data", ignore=archives)
+    if config.pluginmanager.has_plugin("nbval"):
+        compare_with_tolerance()
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Give each notebook an empty folder for runs, so that none depends on another; kernels inherit it."""
+    is_notebook = item.path.suffix == ".ipynb"
+    os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs" / (item.path.stem if is_notebook else ""))
+    os.environ.pop("MPLBACKEND", None) if is_notebook else os.environ.update(MPLBACKEND="agg")
+
+
+def compare_with_tolerance():
+    """Let nbval take numbers for equal that are close, in cells tagged `trained` or `rounding`.
+
+    trained: numbers that training made, which differ a little between machines.
+    rounding: numbers whose last printed digit may be rounded differently.
+    Figures are not compared, but their alternative text is.
+    """
+    from nbval.plugin import IPyNbCell
+
+    compare_exactly = IPyNbCell.compare_outputs
+
+    def compare_outputs(cell, test, ref, skip_compare=None):
+        skip_compare = (*(skip_compare or cell.parent.skip_compare), "text/html")
+        tags = cell.cell.metadata.get("tags", [])
+        if "trained" in tags or "rounding" in tags:
+            rest = test[len(ref) :]
+            test = [with_close_numbers_of(new, old, "trained" in tags) for new, old in zip(test, ref)] + rest
+        return compare_exactly(cell, test, ref, skip_compare)
+
+    IPyNbCell.compare_outputs = compare_outputs
+
+
+def with_close_numbers_of(new, old, trained):
+    """Return the new output with the texts of the old one wherever they differ only in close numbers."""
+    if isinstance(new, str) and isinstance(old, str):
+        return old if is_close_text(new, old, trained) else new
+    if isinstance(new, dict) and isinstance(old, dict):
+        return type(new)({key: with_close_numbers_of(new[key], old.get(key), trained) for key in new})
+    return new
+
+
+def is_close_text(new: str, old: str, trained: bool) -> bool:
+    """Tell whether two texts are equal apart from their numbers, and these are close."""
+    if NUMBER.sub("#", new).split() != NUMBER.sub("#", old).split():
+        return False
+    return all(is_close(a, b, trained) for a, b in zip(NUMBER.findall(new), NUMBER.findall(old)))
+
+
+def is_close(new: str, old: str, trained: bool) -> bool:
+    """Compare two numbers in their printed form: shares in points, other fractions in parts, counts exactly."""
+    if new.endswith("%") != old.endswith("%"):
+        return False
+    if not re.search(r"[.e%]", old):
+        return new == old
+    a, b = float(new.rstrip("%")), float(old.rstrip("%"))
+    if not trained:
+        return abs(a - b) <= 0.002 + 0.002 * abs(b)
+    return abs(a - b) <= (1.5 if old.endswith("%") else 0.02 + 0.15 * abs(b))

@@ -1,0 +1,125 @@
+"""scripts/environment.py: the right Python, and nothing is installed where it should not be."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import environment
+import pytest
+from environment import ROOT
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Record what would be run instead of running it, in a repository without `.venv`."""
+    calls = []
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "READY", tmp_path / ".venv" / "lesson-ready")
+    monkeypatch.setattr(environment, "VENV_PYTHON", tmp_path / ".venv" / "python")
+    monkeypatch.setattr(environment, "restart_in", lambda python: calls.append(("restart", python)))
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def call(command, cwd):
+        calls.append(command)
+        if "venv" in command:
+            (tmp_path / ".venv").mkdir()
+            (tmp_path / ".venv" / "python").touch()
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    return calls
+
+
+def this_python_is(monkeypatch, tmp_path, kind):
+    prefix = tmp_path / kind
+    folders = {"venv": [], "system": [], "conda": ["conda-meta"], "conda base": ["conda-meta", "condabin"]}[kind]
+    for folder in folders:
+        (prefix / folder).mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    monkeypatch.setattr(sys, "base_prefix", "/usr" if kind == "venv" else str(prefix))
+
+
+@pytest.mark.parametrize("kind", ["system", "conda base"])
+def test_a_base_python_makes_a_venv_and_gets_nothing_itself(monkeypatch, tmp_path, calls, kind):
+    this_python_is(monkeypatch, tmp_path, kind)
+    environment.use_environment()
+    make, install, restart = calls
+    assert make[:3] == [sys.executable, "-m", "venv"]
+    assert install[0] == str(environment.VENV_PYTHON) and install[-2:] == ["-e", str(ROOT)]
+    assert restart == ("restart", environment.VENV_PYTHON)
+
+
+def test_the_second_time_nothing_is_installed(monkeypatch, tmp_path, calls):
+    this_python_is(monkeypatch, tmp_path, "system")
+    environment.use_environment()
+    calls.clear()
+    environment.use_environment()
+    assert calls == [("restart", environment.VENV_PYTHON)]
+
+
+def test_an_interrupted_installation_goes_on_the_next_time(monkeypatch, tmp_path, calls):
+    this_python_is(monkeypatch, tmp_path, "system")
+    monkeypatch.setattr(subprocess, "call", lambda command, cwd: "pip" in command)  # pip fails
+    environment.VENV_PYTHON.parent.mkdir()
+    environment.VENV_PYTHON.touch()
+    with pytest.raises(SystemExit, match="could not install the packages"):
+        environment.use_environment()
+    assert not environment.READY.exists()
+
+
+@pytest.mark.parametrize("kind", ["venv", "conda"])
+def test_an_active_environment_is_used_as_it_is(monkeypatch, tmp_path, calls, kind):
+    this_python_is(monkeypatch, tmp_path, kind)
+    environment.use_environment()
+    assert calls == []
+
+
+@pytest.mark.parametrize("kind", ["venv", "conda"])
+def test_an_active_environment_that_lacks_something(monkeypatch, tmp_path, calls, kind):
+    this_python_is(monkeypatch, tmp_path, kind)
+    monkeypatch.setattr(environment, "requirements", lambda: ["torch>=2.6", "no-such-package>=1.0", "numpy>=99"])
+    with pytest.raises(SystemExit) as stop:
+        environment.use_environment()
+    assert re.search(r"lacks no-such-package>=1.0, numpy>=99: .*pip install -e \.", str(stop.value))
+    assert calls == []
+
+
+def test_an_old_python_is_refused(monkeypatch, calls):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    with pytest.raises(SystemExit, match="needs Python 3.11 or newer"):
+        environment.use_environment()
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "version, least, enough", [("2.14.1+cpu", "2.6", True), ("2.5.1", "2.6", False), ("3.10", "3.8", True)]
+)
+def test_versions_are_compared_as_numbers(version, least, enough):
+    assert (environment._numbers(version) >= environment._numbers(least)) == enough
+
+
+def bounds(lines):
+    return {
+        re.sub("^pytorch", "torch", name): least for name, least in re.findall(r"([\w-]+)>=([\d.]+)", " ".join(lines))
+    }
+
+
+def test_conda_and_pip_ask_for_the_same():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    conda = bounds(re.findall(r"^  - (.*)$", text, flags=re.M))
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    python = re.search(r'requires-python = ">=([\d.]+)"', pyproject)[1]
+    assert conda == {"python": python, **bounds(environment.requirements())}
+    assert not re.search(r"^\s*-\s*pip:", text, flags=re.M), "pip inside conda could bring a second torch"
+
+
+def test_no_version_is_pinned():
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", requirement) for requirement in environment.requirements())
+
+
+def test_the_scripts_start_with_the_environment():
+    for script in Path(environment.__file__).parent.glob("*.py"):
+        if script.name not in ("environment.py", "clean.py"):
+            assert "use_environment()" in script.read_text(encoding="utf-8"), f"{script.name} must find its Python"

@@ -1,0 +1,237 @@
+"""The notebooks as files: complete, executed, described, and in step with the helper package."""
+
+import ast
+import html.parser
+import json
+import re
+
+import nbformat
+import pytest
+from environment import ROOT
+
+from mnist_lesson import engine, model
+from mnist_lesson.results import REFERENCE_DIR, load_run
+
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = {path.stem: nbformat.read(path, 4) for path in PATHS}
+CORE = ["01_setup", "02_data", "03_visualisation", "04_model", "05_training", "06_results"]
+
+# Every point that the lesson must teach. The cells that teach one carry its number as a tag: spec-1.1.
+POINTS = {
+    "1.1": "record the environment",
+    "1.2": "the imports",
+    "1.3": "the classic line that chooses a device",
+    "1.4": "no CUDA is not no GPU",
+    "1.5": "moving tensors and modules",
+    "1.6": "what a seed fixes",
+    "2.1": "what MNIST is and how it was made",
+    "2.2": "images as vectors, ToTensor",
+    "2.3": "every parameter of MNIST",
+    "2.4": "what download=True does",
+    "2.5": "what one item is, class balance",
+    "2.6": "every parameter of DataLoader",
+    "2.7": "shuffling, epochs, the last batch",
+    "2.8": "num_workers",
+    "2.9": "one batch and its four axes",
+    "3.1": "twenty images",
+    "3.2": "from tensor to array",
+    "3.3": "squeeze and its trap",
+    "3.4": "enumerate, slicing, subplots",
+    "3.5": "plt.show",
+    "3.6": "colour maps and their limits",
+    "3.7": "look for trouble",
+    "4.1": "the two halves",
+    "4.2": "convolution by hand",
+    "4.3": "max pooling",
+    "4.4": "ReLU",
+    "4.5": "linear layers and logits",
+    "4.6": "Sequential",
+    "4.7": "the network as a class",
+    "4.8": "where 1600 comes from",
+    "4.9": "parameters and arithmetic",
+    "4.10": "torchinfo",
+    "4.11": "an untrained network guesses",
+    "5.1": "the loss by hand",
+    "5.2": "the learning rate",
+    "5.3": "one step by hand",
+    "5.4": "zero_grad",
+    "5.5": "backward and leaves",
+    "5.6": "step uses gradients",
+    "5.7": "the function train",
+    "5.8": "counting right answers",
+    "5.9": "averages, and training accuracy lags",
+    "5.10": "the function test, no_grad",
+    "5.11": "train mode and eval mode",
+    "5.12": "the full run",
+    "5.13": "what was measured, the run is saved",
+    "5.14": "validation set",
+    "6.1": "the curves",
+    "6.2": "reading the curves",
+    "6.3": "how sure is the accuracy",
+    "6.4": "confusion matrix and mistakes",
+    "6.5": "a single image",
+    "6.6": "save and load",
+    "6.7": "the whole program in one picture",
+    "6.8": "summary",
+}
+
+each_notebook = pytest.mark.parametrize("name", list(NOTEBOOKS))
+
+
+def code_cells(name):
+    return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
+
+
+def outputs(cell, kind):
+    """The texts of one kind in the outputs of a cell: a MIME type, or 'stream'."""
+    texts = [out.data.get(kind) for out in cell.outputs if "data" in out]
+    texts += [out.text for out in cell.outputs if out.output_type == kind]
+    return ["".join(text) for text in texts if text is not None]
+
+
+def cell_with_id(name, cell_id):
+    return next(cell for cell in NOTEBOOKS[name].cells if cell.id == cell_id)
+
+
+def test_the_core_notebooks_are_there():
+    assert list(NOTEBOOKS)[:6] == CORE
+
+
+@each_notebook
+def test_every_cell_was_executed_in_order(name):
+    """nbval compares nothing where a stored output is missing."""
+    counts = [cell.execution_count for cell in code_cells(name)]
+    assert counts == list(range(1, len(counts) + 1)), f"run `make refresh` for {name}"
+
+
+@each_notebook
+def test_no_stored_error_warning_or_machine_path(name):
+    for cell in code_cells(name):
+        assert not any(out.output_type == "error" or out.get("name") == "stderr" for out in cell.outputs), cell.id
+    text = json.dumps([[cell.source, cell.get("outputs", [])] for cell in NOTEBOOKS[name].cells])
+    assert not re.search(r"(?<![\w.])/(?:root|home|Users|tmp|work)/|[A-Z]:\\\\", text)
+
+
+@each_notebook
+def test_no_bar_is_stored(name):
+    for cell in code_cells(name):
+        assert not any("\r" in text or "batch/s" in text for text in outputs(cell, "stream")), cell.id
+        assert not outputs(cell, "application/vnd.jupyter.widget-view+json"), cell.id
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_each_point_is_taught_and_shown(point):
+    name = CORE[int(point[0]) - 1]
+    cells = [cell for cell in NOTEBOOKS[name].cells if f"spec-{point}" in cell.metadata.get("tags", [])]
+    assert any(cell.cell_type == "markdown" for cell in cells), f"no text teaches {point}, {POINTS[point]}"
+    if point != "6.8":
+        assert any(cell.cell_type == "code" and cell.outputs for cell in cells), (
+            f"no cell shows {point}, {POINTS[point]}"
+        )
+
+
+class Images(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.alternatives = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.alternatives.append(dict(attributes).get("alt") or "")
+
+
+@each_notebook
+def test_every_figure_has_alternative_text(name):
+    for cell in code_cells(name):
+        assert not outputs(cell, "image/png"), f"{cell.id}: draw figures with show(), which adds a description"
+        for source in outputs(cell, "text/html"):
+            images = Images()
+            images.feed(source)
+            assert images.alternatives and all(len(text) > 20 for text in images.alternatives), cell.id
+
+
+@each_notebook
+def test_the_frame_of_a_notebook(name):
+    cells = NOTEBOOKS[name].cells
+    first, text = cells[0].source, "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert first.startswith(f"# {int(name[:2])}. ")
+    for part in ("**What you will do:**", "**What you will learn:**", "**What you need:**", "minutes to read and try"):
+        assert part in first
+    assert re.search("^## Summary", text, flags=re.M) and "## Exercises" in text
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / "notebooks" / link).is_file(), f"{name} links to {link}, which does not exist"
+
+
+@each_notebook
+def test_code_cells_are_short(name):
+    for cell in code_cells(name):
+        lines = cell.source.splitlines()
+        assert len(lines) <= 25 and max(map(len, lines)) <= 115, cell.id
+
+
+@each_notebook
+def test_ids_and_metadata_are_stable(name):
+    notebook = NOTEBOOKS[name]
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.language_info == {"name": "python"}
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids) and not any(re.fullmatch("[0-9a-f]{8}", cell_id) for cell_id in ids)
+
+
+@each_notebook
+def test_nothing_is_installed_or_put_on_the_path(name):
+    for cell in code_cells(name):
+        assert not re.search(r"pip install|conda install|sys\.path|^[!%]", cell.source, flags=re.M), cell.id
+
+
+def test_the_six_weigh_at_most_3_mb():
+    assert sum((ROOT / "notebooks" / f"{name}.ipynb").stat().st_size for name in CORE) <= 3_000_000
+
+
+def plain_tree(source, name):
+    """The syntax tree of a class or function without docstrings, comments and type annotations."""
+    node = next(node for node in ast.parse(source).body if getattr(node, "name", None) == name)
+    for part in ast.walk(node):
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(part) is not None:
+            del part.body[0]
+        if isinstance(part, ast.FunctionDef):
+            part.returns = None
+        if isinstance(part, ast.arg):
+            part.annotation = None
+    return ast.dump(node)
+
+
+@pytest.mark.parametrize(
+    "notebook, cell_id, module, name",
+    [
+        ("04_model", "class", model, "CNN"),
+        ("05_training", "train", engine, "train"),
+        ("05_training", "test", engine, "test"),
+        ("05_training", "fit", engine, "fit"),
+    ],
+)
+def test_notebook_and_package_do_not_drift(notebook, cell_id, module, name):
+    with open(module.__file__, encoding="utf-8") as file:
+        packaged = plain_tree(file.read(), name)
+    written = plain_tree(cell_with_id(notebook, cell_id).source, name)
+    assert written == packaged, f"{name} differs between {notebook} and {module.__name__}"
+
+
+def test_the_stored_training_is_the_reference_run():
+    """Notebook 6 stores the curves of the reference run: they must be those whose lines notebook 5 stores."""
+    (text,) = outputs(cell_with_id("05_training", "run"), "stream")
+    stored = [[float(number) for number in re.findall(r"[\d.]+(?=%|,|$)", line)][1:] for line in text.splitlines()[:-1]]
+    history = load_run(REFERENCE_DIR).history
+    assert len(stored) == len(history) == 5
+    for line, *values in zip(stored, history.train_acc, history.train_loss, history.test_acc, history.test_loss):
+        assert line == pytest.approx([100 * values[0], values[1], 100 * values[2], values[3]], abs=0.6)
+
+
+def test_numbers_in_the_text_are_those_of_the_output():
+    """The prose of notebook 5 names the first and last accuracies of the stored run."""
+    (text,) = outputs(cell_with_id("05_training", "run"), "stream")
+    lines = text.splitlines()
+    first, last = [re.findall(r"acc:([\d.]+)%", line) for line in (lines[0], lines[-2])]
+    prose = cell_with_id("05_training", "run-notice").source
+    assert re.findall(r"([\d.]+) %", prose)[:4] == [first[0], last[0], first[1], last[1]]
+    assert lines[-1] == "Done"
