@@ -8,7 +8,7 @@ endif
 # All variables given on the command line go to the script, so that it can refuse a misspelt one;
 # from the environment it gets those that it knows.
 FROM_ENVIRONMENT = $(foreach name,EPOCHS BATCH_SIZE LEARN_RATE SEED,$(if $(filter environment,$(origin $(name))),'$(name)=$($(name))'))
-OVERRIDES = $(FROM_ENVIRONMENT) $(filter-out PYTHON=%,$(MAKEOVERRIDES))
+OVERRIDES = $(FROM_ENVIRONMENT) $(patsubst %,'%',$(filter-out PYTHON=%,$(MAKEOVERRIDES)))
 
 .PHONY: help execute test lab refresh bench clean
 

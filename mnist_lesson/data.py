@@ -6,6 +6,7 @@ A file that was cut short by a full disk passes that look. This module adds the 
 
 import atexit
 import errno
+import functools
 import gzip
 import hashlib
 import os
@@ -18,7 +19,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
 # Tests set the environment variable, so that they never touch the real folder.
-DATA_DIR = Path(os.environ.get("MNIST_LESSON_DATA", Path(__file__).resolve().parent.parent / "data"))
+DATA_DIR = Path(os.environ.get("MNIST_LESSON_DATA", Path(__file__).parent.parent / "data")).resolve()
 
 # SHA-256 of each unpacked file. Two files with the same SHA-256 are the same file, byte for byte.
 SHA256 = {
@@ -38,10 +39,11 @@ def load_mnist(train: bool, root: Path = DATA_DIR) -> MNIST:
     root = prepare_mnist(root)
     try:
         return MNIST(root, train=train, download=True, transform=ToTensor())
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # a network has many ways to fail
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise OSError(
-            f"MNIST is not in {root} and could not be downloaded ({str(error).splitlines()[0]}): "
-            "connect to a network, or copy the four archives of the repository there."
+            f"MNIST is not in {root} and could not be downloaded ({reason}): connect to a network, or copy the four "
+            "archives of the repository there."
         ) from error
 
 
@@ -68,20 +70,21 @@ def prepare_mnist(root: Path = DATA_DIR) -> Path:
                 f"{raw / name} could not be written ({error.strerror}): free some space on the disk, "
                 "then run the lesson again."
             ) from error
-        return _copy_to_temporary_folder(raw, contents)
+        return _unpack_elsewhere(root)
     return root
 
 
-def _copy_to_temporary_folder(raw: Path, contents: dict[str, bytes]) -> Path:
-    """Put the four files into a folder that lasts as long as this Python, and return its root."""
-    print(f"{raw} cannot be written to: MNIST is unpacked into a temporary folder instead.")
-    root = Path(tempfile.mkdtemp(prefix="mnist_lesson_"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    (root / "MNIST" / "raw").mkdir(parents=True)
-    for name in SHA256:
-        content = contents[name] if name in contents else (raw / name).read_bytes()
-        (root / "MNIST" / "raw" / name).write_bytes(content)
-    return root
+@functools.cache  # once for each root: the folder holds 66 MB
+def _unpack_elsewhere(root: Path) -> Path:
+    """Copy MNIST from a folder that is read-only to one that lasts as long as this Python, and unpack it there."""
+    print(f"{root} cannot be written to: MNIST is unpacked into a temporary folder instead.")
+    elsewhere = Path(tempfile.mkdtemp(prefix="mnist_lesson_"))
+    atexit.register(shutil.rmtree, elsewhere, ignore_errors=True)
+    try:
+        shutil.copytree(root, elsewhere, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    except (OSError, shutil.Error) as error:
+        raise OSError(f"MNIST could not be copied to {elsewhere} ({error}): free some space on the disk.") from error
+    return prepare_mnist(elsewhere)
 
 
 def _is_good(path: Path) -> bool:

@@ -13,7 +13,13 @@ def choose_device() -> torch.device:
     (`cuda`), the GPU of an Apple chip (`mps`), an Intel GPU (`xpu`).
     """
     if torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator()
+        device = torch.accelerator.current_accelerator()
+        try:
+            torch.zeros(1, device=device)
+            return device
+        except RuntimeError as error:  # an old driver, or a card that others have filled
+            reason = str(error).splitlines()[0]
+            print(f"There is an accelerator, {device}, but it cannot be used ({reason}): the CPU does the work.")
     return torch.device("cpu")
 
 

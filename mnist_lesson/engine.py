@@ -97,9 +97,13 @@ def check_batch(logits: torch.Tensor, labels: torch.Tensor) -> None:
             f"expected logits of shape (N, classes) and labels of shape (N,), found {tuple(logits.shape)} "
             f"and {tuple(labels.shape)}: check the last layer of the model and what the loader yields."
         )
-    if labels.is_floating_point():
-        raise ValueError(f"expected labels that are whole numbers, found {labels.dtype}: convert with labels.long().")
-    if labels.numel() and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+    if labels.dtype != torch.int64:
+        raise ValueError(f"expected labels of the type torch.int64, found {labels.dtype}: convert with labels.long().")
+    if len(labels) == 0:
+        raise ValueError(
+            "expected at least one image in each batch, found an empty batch: check what the loader yields."
+        )
+    if not 0 <= labels.min() <= labels.max() < logits.shape[1]:
         raise ValueError(
             f"expected labels from 0 to {logits.shape[1] - 1}, one for each of the {logits.shape[1]} logits, found "
             f"{labels.min().item()} to {labels.max().item()}: give the last layer of the model one output per class."

@@ -83,30 +83,40 @@ def load_run(folder: Path, model: nn.Module | None = None) -> Run:
     or its weights belong to another network: one sentence that names the file and the cause.
     """
     weights, record = Path(folder) / "weights.pt", Path(folder) / "run.json"
-    for path in (record, weights):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist: run the notebook 05_training to make it.")
+    again = "run the notebook 05_training again"
+    if not record.is_file():
+        raise FileNotFoundError(f"{record} does not exist: run the notebook 05_training to make it.")
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         history = History(**content["history"])
-        lengths = {len(values) for values in asdict(history).values()}
-        if len(lengths) != 1 or lengths == {0}:
-            raise ValueError("its four lists are empty or differ in length")
-        settings, environment_ = content["settings"], content["environment"]
-        weights_sha256 = content["weights_sha256"]
+        check_history(history)
+        run = Run(CNN() if model is None else model, history, content["settings"], content["environment"])
+        fingerprint = content["weights_sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{record} is damaged ({error}): run the notebook 05_training again.") from error
-    if _sha256(weights) != weights_sha256:
-        raise ValueError(f"{weights} is damaged or not of this run: run the notebook 05_training again.")
-    model = CNN() if model is None else model
+        raise ValueError(f"{record} is damaged ({error}): {again}.") from error
+    if not weights.is_file() or _sha256(weights) != fingerprint:
+        raise ValueError(f"{weights} is missing, damaged or not of this run: {again}.")
     try:
-        model.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    except RuntimeError as error:
+        state = torch.load(weights, weights_only=True, map_location="cpu")
+        shapes = {name: tensor.shape for name, tensor in state.items()}
+    except Exception as error:  # what is wrong with a file that is no set of weights, PyTorch says in many ways
+        raise ValueError(f"{weights} holds no weights ({type(error).__name__}): {again}.") from error
+    if shapes != {name: tensor.shape for name, tensor in run.model.state_dict().items()}:
         raise ValueError(
-            f"{weights} was saved from a network with other layers than {type(model).__name__}: "
-            "load it into the network that made it."
-        ) from error
-    return Run(model, history, settings, environment_)
+            f"{weights} was saved from a network with other layers than {type(run.model).__name__}: load it into the "
+            "network that made it."
+        )
+    run.model.load_state_dict(state)
+    return run
+
+
+def check_history(history: History) -> None:
+    """Raise ValueError unless the four lists have one length of at least 1 and hold numbers."""
+    curves = list(asdict(history).values())
+    if len({len(curve) for curve in curves}) != 1 or not curves[0]:
+        raise ValueError("its four lists are empty or differ in length")
+    if not all(isinstance(value, float | int) for curve in curves for value in curve):
+        raise ValueError("its four lists hold something that is no number")
 
 
 def load_run_or_reference(folder: Path = RUNS_DIR / "05_training") -> Run:
@@ -114,6 +124,7 @@ def load_run_or_reference(folder: Path = RUNS_DIR / "05_training") -> Run:
 
     Prints one line that says which, and why.
     """
+    folder = Path(folder)
     try:
         run = load_run(folder)
         print(f"Loaded your own run: {folder.parent.name}/{folder.name}.")
@@ -164,13 +175,17 @@ def confusion_matrix(labels: torch.Tensor, predictions: torch.Tensor, num_classe
     """Count how often each class was taken for each: row = label, column = prediction.
 
     `labels` and `predictions` are whole numbers from 0 to num_classes - 1, both of shape (N,).
-    Returns whole numbers, (num_classes, num_classes). Raises ValueError if the shapes differ.
+    Returns whole numbers, (num_classes, num_classes). Raises ValueError if the shapes differ or a number is
+    out of range.
     """
     if labels.shape != predictions.shape or labels.ndim != 1:
         raise ValueError(
             f"expected labels and predictions of one shape (N,), found {tuple(labels.shape)} "
             f"and {tuple(predictions.shape)}."
         )
+    both = torch.cat([labels, predictions])
+    if both.numel() and not 0 <= both.min() <= both.max() < num_classes:
+        raise ValueError(f"expected classes from 0 to {num_classes - 1}, found {both.min()} to {both.max()}.")
     pairs = labels * num_classes + predictions  # one number for each pair
     return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 

@@ -6,6 +6,8 @@ Both train the same network on the same batches, in turn, several times; the med
 since single timings vary. Writes `build/bench.json`.
 """
 
+from __future__ import annotations
+
 import json
 import statistics
 import sys

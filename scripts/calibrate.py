@@ -4,8 +4,10 @@
 
 Writes `mnist_lesson/expected.json`, the band in which each curve lies at each epoch, and
 `mnist_lesson/reference/`, the run with seed 0. Takes ten times as long as 05_training. Each run is
-kept in `build/calibrate/` as soon as it is done: after a stop, start again and it goes on from there.
+kept in `runs/calibrate/` as soon as it is done: after a stop, start again and it goes on from there.
 """
+
+from __future__ import annotations
 
 import json
 import statistics
@@ -25,7 +27,7 @@ def main() -> int:
 
     runs = []
     for seed in SEEDS:
-        folder = ROOT / "build" / "calibrate" / f"seed_{seed}"
+        folder = ROOT / "runs" / "calibrate" / f"seed_{seed}"
         if not (folder / "run.json").is_file():
             print(f"seed {seed}, run {len(runs) + 1} of {len(SEEDS)}", flush=True)
             train_once(folder, seed)
@@ -43,7 +45,7 @@ def main() -> int:
     write(package / "expected.json", (json.dumps(expected, indent=1) + "\n").encode())
     (package / "reference").mkdir(exist_ok=True)
     for name in ("weights.pt", "run.json"):
-        write(package / "reference" / name, (ROOT / "build" / "calibrate" / "seed_0" / name).read_bytes())
+        write(package / "reference" / name, (ROOT / "runs" / "calibrate" / "seed_0" / name).read_bytes())
     print(f"Wrote {package / 'expected.json'} and {package / 'reference'}.")
     return 0
 

@@ -1,21 +1,25 @@
-"""Remove what the lesson makes: executed notebooks, build results, unpacked data, caches.
+"""Remove what the lesson makes: executed notebooks, build results, caches.
 
-Kept: `runs/` (your trained networks) and `.venv/` (hours of download on a slow line).
+Kept: `runs/` (your trained networks), `.venv/` (a long download) and the data.
 """
+
+from __future__ import annotations
 
 import shutil
 
 from environment import ROOT
 
-GENERATED = ["executed", "build", "*.egg-info", ".pytest_cache", ".ruff_cache", "data/MNIST/raw/*-ubyte"]
-GENERATED += [
-    "notebooks/.ipynb_checkpoints",
-    *(f"{folder}/__pycache__" for folder in (".", "mnist_lesson", "scripts", "tests")),
-]
+GENERATED = ["executed", "build", "*.egg-info", ".pytest_cache", ".ruff_cache", "**/.ipynb_checkpoints"]
+GENERATED += [f"{folder}/__pycache__" for folder in (".", "mnist_lesson", "scripts", "tests")]
 
-if __name__ == "__main__":
+
+def main() -> None:
     for pattern in GENERATED:
         for path in ROOT.glob(pattern):
             print(f"removing {path.relative_to(ROOT)}")
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    print("Kept runs/ and .venv/: delete them by hand if you want them gone.")
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+    print("Kept runs/, .venv/ and data/: delete them by hand if you want them gone.")
+
+
+if __name__ == "__main__":
+    main()

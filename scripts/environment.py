@@ -25,15 +25,22 @@ VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 def use_environment() -> None:
     """Go on in a Python that has all packages: this one, or `.venv`, where the script starts again."""
     if sys.version_info < (3, 11):
-        sys.exit(f"The lesson needs Python 3.11 or newer, this is {sys.version.split()[0]}: install a newer one.")
+        sys.exit(
+            f"The lesson needs Python 3.11 or newer, this is {sys.version.split()[0]}: start it with a newer one, "
+            "such as `python3.13 scripts/execute.py` or `make execute PYTHON=python3.13`."
+        )
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a terminal that knows few letters must not stop us
     if in_own_venv() or not in_active_environment():
         make_venv()
         if not in_own_venv():
-            restart_in(VENV_PYTHON)
+            become([str(VENV_PYTHON), *sys.argv])
     elif missing := missing_packages():
+        is_conda = (Path(sys.prefix) / "conda-meta").is_dir()
+        command = "conda env update --file environment.yml" if is_conda else "python -m pip install -e ."
         sys.exit(
-            f"The active environment {sys.prefix} lacks {', '.join(missing)}: install them there with "
-            f"`python -m pip install -e .`, or deactivate it and run this again, which makes a .venv."
+            f"The active environment {sys.prefix} lacks {', '.join(missing)}: add them with `{command}`, "
+            "or deactivate it and run this again, which makes a .venv."
         )
     # What runs below, the kernels of the notebooks too, finds the helper package and this Python.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -83,20 +90,25 @@ def _numbers(version: str) -> list[int]:
 def make_venv() -> None:
     """Make `.venv` and install the lesson in it, unless that was done for these very packages."""
     packages = "\n".join(requirements())
-    if READY.is_file() and READY.read_text() == packages:
+    if VENV_PYTHON.exists() and READY.is_file() and READY.read_text(encoding="utf-8") == packages:
         return
-    if not VENV_PYTHON.is_file():
+    if in_own_venv() and not missing_packages():  # somebody filled it by hand
+        return
+    if not in_own_venv():
         print(f"Making a virtual environment in {VENV}.", flush=True)
+        # On one that is there already this mends what an earlier stop left undone.
+        clear = [] if VENV_PYTHON.exists() else ["--clear"]
         run_or_exit(
-            [sys.executable, "-m", "venv", str(VENV)],
-            "could not make a virtual environment: on Debian and Ubuntu, install the package python3-venv first.",
+            [sys.executable, "-m", "venv", *clear, str(VENV)],
+            f"could not make a virtual environment (Python's own message is above): {ROOT} must be writable, "
+            "and Debian and Ubuntu need the package python3-venv.",
         )
     print("Installing the packages of the lesson. PyTorch is large: this takes minutes, but only once.", flush=True)
     run_or_exit(
         [str(VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-e", str(ROOT)],
         "could not install the packages (pip's own message is above): check the network, then run this again.",
     )
-    READY.write_text(packages)
+    READY.write_text(packages, encoding="utf-8")
 
 
 def run_or_exit(command: list[str], sentence: str) -> None:
@@ -109,11 +121,10 @@ def run_or_exit(command: list[str], sentence: str) -> None:
         sys.exit(f"The lesson {sentence}")
 
 
-def restart_in(python: Path) -> None:
-    """Run this script again, with the same arguments, in another Python."""
-    command = [str(python), *sys.argv]
+def become(command: list[str]) -> None:
+    """End this program and run another one in its place."""
     if os.name != "nt":
-        os.execv(python, command)
+        os.execv(command[0], command)
     # Windows has no exec: wait for the other one, which gets Ctrl-C too and cleans up by itself.
     process = subprocess.Popen(command)
     while True:

@@ -8,7 +8,8 @@ The notebooks in `notebooks/` stay as they are. One that fails is kept in `execu
 others still run, and the exit status is 1.
 """
 
-import argparse
+from __future__ import annotations
+
 import json
 import math
 import os
@@ -34,25 +35,24 @@ PARAMETERS = {
 def main() -> int:
     parameters = read_parameters(sys.argv[1:])
     use_environment()
-    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    notebooks = sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))
     return execute_all(notebooks, parameters, ROOT / "executed")
 
 
 def read_parameters(arguments: list[str]) -> dict[str, int | float]:
     """Read `--epochs 1` and `EPOCHS=1` alike; anything that is not allowed ends the script with a sentence."""
-    parser = argparse.ArgumentParser(
-        description="Execute the notebooks of the lesson into executed/.",
-        usage="execute.py [--epochs N] [--batch-size N] [--learn-rate X] [--seed N] [NAME=value ...]",
-        allow_abbrev=False,
-    )
-    for name in PARAMETERS:
-        parser.add_argument(f"--{name.lower().replace('_', '-')}", dest=name, help=f"{allowed(name)}")
-    parser.add_argument("pairs", nargs="*", metavar="NAME=value", help="the same, as make passes it")
-    options, unknown = parser.parse_known_args(arguments)
-    texts = {name: getattr(options, name) for name in PARAMETERS if getattr(options, name) is not None}
-    for pair in unknown + options.pairs:
-        name, equals, text = pair.partition("=")
-        if name not in PARAMETERS or not equals:
+    texts, rest = {}, iter(arguments)
+    for argument in rest:
+        name, equals, text = argument.partition("=")
+        if name in ("-h", "--help"):
+            print(__doc__ + "\nParameters: " + ", ".join(map(allowed, PARAMETERS)))
+            sys.exit(0)
+        if name.startswith("--"):
+            name = name[2:].replace("-", "_").upper()
+            text = text if equals else next(rest, "")
+        elif not equals:
+            name = argument + " (give a value to a parameter as NAME=value)"
+        if name not in PARAMETERS:
             sys.exit(f"Unknown parameter {name}: the parameters are {', '.join(map(allowed, PARAMETERS))}.")
         texts[name] = text
     return {name: read_value(name, text) for name, text in texts.items()}
@@ -86,6 +86,12 @@ def execute_all(notebooks: list[Path], parameters: dict, output_dir: Path, timeo
     except OSError as error:
         print(error)
         return 1
+    try:
+        (output_dir / "failed").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"{output_dir} could not be made ({error.strerror}): make its folder writable, or free some space.")
+        return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
     rows = []
     try:
         for notebook in notebooks:
@@ -107,20 +113,18 @@ def execute_all(notebooks: list[Path], parameters: dict, output_dir: Path, timeo
 
 def execute_one(notebook: Path, parameters: dict, output_dir: Path, timeout: float) -> str | None:
     """Execute one notebook. Return None, or one line that names the cell and the error."""
-    import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     failed = output_dir / "failed" / notebook.name
-    failed.parent.mkdir(parents=True, exist_ok=True)
     part = output_dir / f"{notebook.stem}.part.ipynb"
     problem = None
     try:
-        own = papermill.inspect_notebook(str(notebook))
+        own = papermill.inspect_notebook(without_fields(notebook))
         papermill.execute_notebook(
-            notebook,
-            part,
+            without_fields(notebook),
+            without_fields(part),
             {name: value for name, value in parameters.items() if name in own},
             cwd=notebook.parent,
             kernel_name="python3",
@@ -134,18 +138,28 @@ def execute_one(notebook: Path, parameters: dict, output_dir: Path, timeout: flo
         part.replace(output_dir / notebook.name)
         failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
-        problem = f"cell [{error.exec_count}]: {error.ename}: {error.evalue}"
+        problem = f"cell [{error.exec_count}]: {error.ename}: {first_line(error.evalue)}"
     except CellTimeoutError:
         problem = f"cell [{last_started(part)}]: not finished after {timeout:g} seconds"
     except DeadKernelError:
         problem = f"cell [{last_started(part)}]: the kernel died, perhaps for lack of memory"
-    except (ValueError, nbformat.ValidationError) as error:
-        problem = f"reading it: {str(error).splitlines()[0]}"
+    except Exception as error:  # no notebook, or a kernel that does not start: the others shall still run
+        problem = f"its start: {type(error).__name__}: {first_line(str(error))}"
     finally:
         if problem and part.is_file():
             part.replace(failed)
         part.unlink(missing_ok=True)
     return problem
+
+
+def without_fields(path: Path) -> str:
+    """Write a path so that papermill does not take braces in it for places to fill in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def first_line(text: str) -> str:
+    """Return the first line of an error message."""
+    return (text.strip().splitlines() or [""])[0]
 
 
 def last_started(notebook: Path) -> int:
@@ -178,12 +192,14 @@ def print_table(rows: list[tuple]) -> None:
     """Print one line for each notebook, and the sum of the seconds."""
     print(f"\n{'notebook':<20} {'cells':>5} {'seconds':>8} {'test accuracy':>14}")
     for notebook, seconds, problem, accuracy in rows:
-        cells = notebook.read_text(encoding="utf-8").count('"cell_type": "code"')
+        cells = notebook.read_text(encoding="utf-8", errors="replace").count('"cell_type": "code"')
         last = "FAILED" if problem else f"{accuracy:.2%}" if accuracy is not None else ""
         print(f"{notebook.stem:<20} {cells:>5} {seconds:>8.1f} {last:>14}")
     print(f"{'together':<20} {'':>5} {sum(seconds for _, seconds, _, _ in rows):>8.1f}")
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before the first notebook
+        sys.exit("\nStopped: nothing was executed.")

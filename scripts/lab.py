@@ -1,14 +1,11 @@
 """Open JupyterLab on the first notebook: python scripts/lab.py"""
 
-import subprocess
+import os
 import sys
 
-from environment import ROOT, use_environment
+from environment import ROOT, become, use_environment
 
 if __name__ == "__main__":
     use_environment()
-    first = ROOT / "notebooks" / "01_setup.ipynb"
-    try:
-        sys.exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(first), *sys.argv[1:]], cwd=ROOT))
-    except KeyboardInterrupt:
-        pass  # Ctrl-C is how JupyterLab is ended
+    os.chdir(ROOT)
+    become([sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks" / "01_setup.ipynb"), *sys.argv[1:]])

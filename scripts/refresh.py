@@ -6,6 +6,8 @@
 A notebook that fails stays as it was.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import tempfile
@@ -17,12 +19,11 @@ from environment import ROOT, use_environment
 def main() -> int:
     use_environment()
     wanted = sys.argv[1:]
-    notebooks = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if not wanted or path.stem in wanted]
-    if not notebooks:
-        sys.exit(
-            f"There is no notebook named {' or '.join(wanted)}: name one of the folder notebooks/, such as 04_model."
-        )
-    for path in notebooks:
+    there = {path.stem: path for path in sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))}
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        sys.exit(f"There is no notebook {' or '.join(unknown)}: the notebooks are {', '.join(there)}.")
+    for path in [there[name] for name in wanted or there]:
         with tempfile.TemporaryDirectory() as runs:
             # An empty folder for runs, so that no notebook shows what happens to lie in the user's.
             os.environ["MNIST_LESSON_RUNS"] = runs

@@ -3,6 +3,8 @@
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,7 +145,20 @@ def test_read_only_and_not_unpacked(root, monkeypatch, capsys, code):
     refuse_to_write(monkeypatch, root, code)
     assert len(load_mnist(train=True, root=root)) == 60_000
     assert listing(root) == before
-    assert "temporary folder" in capsys.readouterr().out
+    assert prepare_mnist(root) == prepare_mnist(root) != root
+    assert (prepare_mnist(root) / "MNIST" / "raw" / f"{NAMES[0]}.gz").is_file(), "notebook 2 reads the archives too"
+    assert capsys.readouterr().out.count("temporary folder") == 1
+
+
+def test_the_temporary_folder_goes_when_python_ends(root):
+    for name in NAMES[:2]:
+        (raw(root) / name).unlink()
+    code = (
+        "import sys; from pathlib import Path; from mnist_lesson import data;"
+        "print(data._unpack_elsewhere(Path(sys.argv[1])))"
+    )
+    said = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, check=True).stdout
+    assert "cannot be written to" in said and not Path(said.splitlines()[-1]).exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may write everywhere")
@@ -167,11 +182,12 @@ def test_disk_full(root, monkeypatch):
     assert listing(root) == before, "nothing may be half-written"
 
 
-def test_no_data_and_no_network(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [RuntimeError("Error downloading:\nTried a mirror"), TimeoutError(), EOFError()])
+def test_no_data_and_no_network(tmp_path, monkeypatch, error):
     def no_network(self):
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nTried a mirror")
+        raise error
 
     monkeypatch.setattr(data.MNIST, "download", no_network)
-    with pytest.raises(OSError, match="could not be downloaded .*: connect to a network") as error:
+    with pytest.raises(OSError, match="could not be downloaded .*: connect to a network") as raised:
         load_mnist(train=True, root=tmp_path)
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(raised.value)

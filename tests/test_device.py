@@ -20,6 +20,18 @@ def test_without_accelerator_it_is_the_cpu(monkeypatch):
     assert environment()["accelerator"] == "none, the CPU does the work"
 
 
+def test_an_accelerator_that_does_not_work_is_not_chosen(monkeypatch, capsys):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+
+    def no_driver(*size, device):
+        raise RuntimeError("the driver is too old\nand more")
+
+    monkeypatch.setattr(torch, "zeros", no_driver)
+    assert choose_device() == torch.device("cpu")
+    assert "cannot be used (the driver is too old): the CPU does the work" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="needs an accelerator")
 def test_with_accelerator_it_is_that():
     assert choose_device().type == torch.accelerator.current_accelerator().type

@@ -175,10 +175,16 @@ class TestWhatDoesNotFit:
         with pytest.raises(ValueError, match=r"labels of shape \(N,\), found \(8, 10\) and \(8, 1\)"):
             call(DataLoader(TensorDataset(images, labels.unsqueeze(1)), 8), CNN())
 
-    def test_labels_that_are_no_whole_numbers(self, call):
+    @pytest.mark.parametrize("kind", [torch.float32, torch.int32, torch.bool])
+    def test_labels_of_the_wrong_type(self, call, kind):
         images, labels = random_data(8).tensors
-        with pytest.raises(ValueError, match="whole numbers, found torch.float32"):
-            call(DataLoader(TensorDataset(images, labels.float()), 8), CNN())
+        with pytest.raises(ValueError, match=rf"expected labels of the type torch.int64, found {kind}"):
+            call(DataLoader(TensorDataset(images, labels.to(kind)), 8), CNN())
+
+    def test_an_empty_batch(self, call):
+        images, labels = random_data(8).tensors
+        with pytest.raises(ValueError, match="found an empty batch"):
+            call([(images, labels), (images[:0], labels[:0])], CNN())
 
     def test_an_empty_loader(self, call):
         with pytest.raises(ValueError, match="at least one batch, but the loader is empty"):

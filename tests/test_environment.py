@@ -1,5 +1,7 @@
 """scripts/environment.py: the right Python, and nothing is installed where it should not be."""
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -17,14 +19,15 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(environment, "READY", tmp_path / ".venv" / "lesson-ready")
     monkeypatch.setattr(environment, "VENV_PYTHON", tmp_path / ".venv" / "python")
-    monkeypatch.setattr(environment, "restart_in", lambda python: calls.append(("restart", python)))
+    monkeypatch.setattr(environment, "become", lambda command: calls.append(("become", command[0])))
     monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.delenv("JUPYTER_PREFER_ENV_PATH", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
 
     def call(command, cwd):
         calls.append(command)
         if "venv" in command:
-            (tmp_path / ".venv").mkdir()
+            (tmp_path / ".venv").mkdir(exist_ok=True)
             (tmp_path / ".venv" / "python").touch()
         return 0
 
@@ -48,7 +51,7 @@ def test_a_base_python_makes_a_venv_and_gets_nothing_itself(monkeypatch, tmp_pat
     make, install, restart = calls
     assert make[:3] == [sys.executable, "-m", "venv"]
     assert install[0] == str(environment.VENV_PYTHON) and install[-2:] == ["-e", str(ROOT)]
-    assert restart == ("restart", environment.VENV_PYTHON)
+    assert restart == ("become", str(environment.VENV_PYTHON))
 
 
 def test_the_second_time_nothing_is_installed(monkeypatch, tmp_path, calls):
@@ -56,7 +59,22 @@ def test_the_second_time_nothing_is_installed(monkeypatch, tmp_path, calls):
     environment.use_environment()
     calls.clear()
     environment.use_environment()
-    assert calls == [("restart", environment.VENV_PYTHON)]
+    assert calls == [("become", str(environment.VENV_PYTHON))]
+
+
+def test_a_venv_that_was_left_half_made_is_mended(monkeypatch, tmp_path, calls):
+    this_python_is(monkeypatch, tmp_path, "system")
+    environment.VENV_PYTHON.parent.mkdir()
+    environment.VENV_PYTHON.touch()
+    environment.use_environment()
+    assert [command[2] for command in calls[:2]] == ["venv", "pip"]
+
+
+def test_ones_own_venv_filled_by_hand_needs_no_network(monkeypatch, tmp_path, calls):
+    this_python_is(monkeypatch, tmp_path, "venv")
+    monkeypatch.setattr(environment, "VENV", tmp_path / "venv")
+    environment.use_environment()
+    assert calls == []
 
 
 def test_an_interrupted_installation_goes_on_the_next_time(monkeypatch, tmp_path, calls):
@@ -74,15 +92,17 @@ def test_an_active_environment_is_used_as_it_is(monkeypatch, tmp_path, calls, ki
     this_python_is(monkeypatch, tmp_path, kind)
     environment.use_environment()
     assert calls == []
+    assert os.environ["PYTHONPATH"] == sys.path[1] == str(ROOT), "the kernels must find the package"
+    assert os.environ["JUPYTER_PREFER_ENV_PATH"] == "1", "and Jupyter must start them in this Python"
 
 
-@pytest.mark.parametrize("kind", ["venv", "conda"])
-def test_an_active_environment_that_lacks_something(monkeypatch, tmp_path, calls, kind):
+@pytest.mark.parametrize("kind, command", [("venv", "pip install -e ."), ("conda", "conda env update")])
+def test_an_active_environment_that_lacks_something(monkeypatch, tmp_path, calls, kind, command):
     this_python_is(monkeypatch, tmp_path, kind)
     monkeypatch.setattr(environment, "requirements", lambda: ["torch>=2.6", "no-such-package>=1.0", "numpy>=99"])
     with pytest.raises(SystemExit) as stop:
         environment.use_environment()
-    assert re.search(r"lacks no-such-package>=1.0, numpy>=99: .*pip install -e \.", str(stop.value))
+    assert re.search(rf"lacks no-such-package>=1.0, numpy>=99: .*{command}", str(stop.value))
     assert calls == []
 
 
@@ -121,5 +141,13 @@ def test_no_version_is_pinned():
 
 def test_the_scripts_start_with_the_environment():
     for script in Path(environment.__file__).parent.glob("*.py"):
-        if script.name not in ("environment.py", "clean.py"):
+        if script.name not in ("environment.py", "clean.py"):  # cleaning needs no packages
             assert "use_environment()" in script.read_text(encoding="utf-8"), f"{script.name} must find its Python"
+
+
+def test_the_scripts_can_be_read_by_an_old_python():
+    """Or the sentence that asks for a newer one never appears."""
+    for script in Path(environment.__file__).parent.glob("*.py"):
+        source = script.read_text(encoding="utf-8")
+        ast.parse(source, feature_version=(3, 8))
+        assert "->" not in source or "from __future__ import annotations" in source, script.name

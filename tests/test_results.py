@@ -82,6 +82,32 @@ def change_json(folder, **changes):
     record.write_text(json.dumps({**json.loads(record.read_text()), **changes}))
 
 
+def replace_weights(folder, content):
+    torch.save(content, folder / "weights.pt")
+    change_json(folder, weights_sha256=results._sha256(folder / "weights.pt"))
+
+
+class Trap:
+    def __reduce__(self):
+        return print, ("the code in the file was run",)
+
+
+def test_no_code_in_a_file_is_run(folder, capsys):
+    replace_weights(folder, Trap())
+    with pytest.raises(ValueError, match="weights.pt holds no weights"):
+        load_run(folder)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_that_does_not_fit_changes_nothing_in_the_model(folder):
+    model = CNN()
+    model.fc2 = nn.Linear(64, 26)
+    before = model.conv1.weight.clone()
+    with pytest.raises(ValueError, match="other layers"):
+        load_run(folder, model)
+    assert torch.equal(model.conv1.weight, before)
+
+
 DAMAGES = {
     "weights cut short": (
         lambda f: (f / "weights.pt").write_bytes((f / "weights.pt").read_bytes()[:1000]),
@@ -97,6 +123,9 @@ DAMAGES = {
     "a curve missing": (lambda f: change_json(f, history={"train_acc": [0.5]}), "run.json"),
     "an unknown curve": (lambda f: change_json(f, history={"accuracy": [0.5]}), "run.json"),
     "a curve that is no list": (lambda f: change_json(f, history={**asdict(a_history()), "train_acc": 1}), "run.json"),
+    "weights missing": (lambda f: (f / "weights.pt").unlink(), "weights.pt"),
+    "weights that are something else": (lambda f: replace_weights(f, [1, 2, 3]), "weights.pt"),
+    "a curve of words": (lambda f: change_json(f, history={name: ["x"] for name in asdict(History())}), "run.json"),
     "no epoch": (lambda f: change_json(f, history=asdict(History())), "run.json"),
 }
 
@@ -184,6 +213,11 @@ def test_confusion_matrix_agrees_with_counting():
     for row in range(10):
         for column in range(10):
             assert matrix[row, column] == ((labels == row) & (predictions == column)).sum()
+
+
+def test_confusion_matrix_refuses_classes_out_of_range():
+    with pytest.raises(ValueError, match="expected classes from 0 to 9, found 3 to 12"):
+        confusion_matrix(torch.tensor([3]), torch.tensor([12]))
 
 
 def test_confusion_matrix_refuses_shapes_that_differ():
