@@ -3,6 +3,7 @@
 import ast
 import html.parser
 import json
+import math
 import re
 
 import nbformat
@@ -160,6 +161,17 @@ def test_the_frame_of_a_notebook(name):
     assert re.search("^## Summary", text, flags=re.M) and "## Exercises" in text
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / "notebooks" / link).is_file(), f"{name} links to {link}, which does not exist"
+
+
+@each_notebook
+def test_the_minutes_are_counted_not_guessed(name):
+    """README.md says how: 180 words a minute and half a minute for each code cell, rounded up to five minutes."""
+    words = sum(len(cell.source.split()) for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    minutes = 5 * math.ceil((words / 180 + len(code_cells(name)) / 2) / 5)
+    assert f"about {minutes} minutes to read and try" in NOTEBOOKS[name].cells[0].source
+    assert re.search(
+        rf"notebooks/{name}\.ipynb\) .* \| {minutes} min \|", (ROOT / "README.md").read_text(encoding="utf-8")
+    )
 
 
 @each_notebook
