@@ -61,7 +61,7 @@ def in_active_environment() -> bool:
 
 
 def requirements() -> list[str]:
-    """Return the runtime packages that pyproject.toml names, such as 'torch>=2.6'."""
+    """Return the runtime packages that pyproject.toml names, such as 'torch>=2.7'."""
     import tomllib
 
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
@@ -73,7 +73,7 @@ def missing_packages() -> list[str]:
 
 
 def is_installed(requirement: str) -> bool:
-    """Tell whether this Python has a package in the version asked for, such as 'torch>=2.6'."""
+    """Tell whether this Python has a package in the version asked for, such as 'torch>=2.7'."""
     name, _, at_least = requirement.partition(">=")
     try:
         version = metadata.version(name)
