@@ -18,7 +18,7 @@ class CNN(nn.Module):
     Raises RuntimeError (from PyTorch) if the images have another shape.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         # Feature extractor
         self.conv1 = nn.Conv2d(1, 32, kernel_size=3)
@@ -29,7 +29,7 @@ class CNN(nn.Module):
         self.fc1 = nn.Linear(1600, 64)
         self.fc2 = nn.Linear(64, num_classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.pool1(F.relu(self.conv1(x)))  # (N, 32, 13, 13)
         x = self.pool2(F.relu(self.conv2(x)))  # (N, 64, 5, 5)
         x = torch.flatten(x, start_dim=1)  # (N, 1600)
