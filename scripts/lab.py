@@ -8,4 +8,6 @@ from environment import ROOT, become, use_environment
 if __name__ == "__main__":
     use_environment()
     os.chdir(ROOT)
-    become([sys.executable, "-m", "jupyterlab", str(ROOT / "notebooks" / "01_setup.ipynb"), *sys.argv[1:]])
+    # The file browser shows the whole repository, so that a learner finds the helper package.
+    where = [f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/notebooks/01_setup.ipynb"]
+    become([sys.executable, "-m", "jupyterlab", *where, *sys.argv[1:]])
