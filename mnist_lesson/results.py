@@ -147,6 +147,28 @@ def load_expected() -> dict:
     return json.loads((Path(__file__).resolve().parent / "expected.json").read_text(encoding="utf-8"))
 
 
+def compare_with_expected(history: History, settings: dict) -> str:
+    """Say in a sentence whether the final test accuracy of a run is what the lesson's recipe gives.
+
+    Expected is the mean of ten seeds, give or take three standard deviations. There is a band only
+    for the settings of the lesson; the seed is free.
+    """
+    expected = load_expected()
+    accuracy = f"test accuracy {history.test_acc[-1]:.2%}"
+    if any(settings.get(name) != value for name, value in expected["settings"].items()):
+        recipe = ", ".join(f"{name} = {value}" for name, value in expected["settings"].items())
+        return f"{accuracy}: there is no expected band for these settings, only for {recipe}."
+    mean, std = expected["bands"]["test_acc"]["mean"][-1], expected["bands"]["test_acc"]["std"][-1]
+    low, high = mean - 3 * std, mean + 3 * std
+    if low <= history.test_acc[-1] <= high:
+        return f"{accuracy}: within the expected {low:.2%} to {high:.2%}."
+    return (
+        f"{accuracy}: outside the expected {low:.2%} to {high:.2%}. Look, in this order: does the training loader "
+        "shuffle? Is zero_grad called before each backward? Does step follow backward? Is the network the one of "
+        "notebook 4, without a softmax at its end? Are the images scaled to 0..1?"
+    )
+
+
 def collect_logits(dataloader: Iterable, model: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the logits, (N, classes), and the labels, (N,), of all samples, on the CPU."""
     device = next(model.parameters()).device

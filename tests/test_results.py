@@ -17,6 +17,7 @@ from mnist_lesson.results import (
     RUNS_DIR,
     History,
     collect_logits,
+    compare_with_expected,
     confusion_matrix,
     load_expected,
     load_run,
@@ -182,6 +183,29 @@ def test_the_expected_band_fits_the_reference_run():
     final = expected["final_test_acc"]
     assert last[0] == pytest.approx(sum(final) / len(final), abs=1e-6)
     assert last[2:] == pytest.approx([min(final), max(final)], abs=1e-6)
+
+
+RECIPE = {"EPOCHS": 5, "BATCH_SIZE": 32, "LEARN_RATE": 1e-2, "SEED": 4}
+
+
+@pytest.mark.parametrize(
+    "accuracy, verdict", [(0.9803, "within"), (0.9750, "outside"), (0.9850, "outside"), (math.nan, "outside")]
+)
+def test_compare_with_expected(accuracy, verdict):
+    sentence = compare_with_expected(History([0.9], [0.1], [accuracy], [0.1]), RECIPE)
+    assert f": {verdict} the expected 97." in sentence and f"{accuracy:.2%}" in sentence
+    assert ("does the training loader shuffle?" in sentence) == (verdict == "outside")
+
+
+@pytest.mark.parametrize("change", [{"EPOCHS": 1}, {"BATCH_SIZE": 64}, {"LEARN_RATE": 0.1}])
+def test_there_is_no_band_for_other_settings(change):
+    sentence = compare_with_expected(a_history(), {**RECIPE, **change})
+    assert "no expected band for these settings, only for EPOCHS = 5, BATCH_SIZE = 32, LEARN_RATE = 0.01" in sentence
+
+
+def test_every_calibrated_run_is_within_the_band():
+    for accuracy in load_expected()["final_test_acc"]:
+        assert ": within" in compare_with_expected(History([0.9], [0.1], [accuracy], [0.1]), RECIPE)
 
 
 def test_collect_logits_agrees_with_the_model():
