@@ -172,6 +172,16 @@ def test_really_read_only(root):
         raw(root).chmod(0o755)
 
 
+def test_a_file_is_complete_before_it_takes_its_place(root, monkeypatch):
+    truncate(raw(root) / NAMES[0])
+    written = []
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: written.append(path) or write(path, content))
+    prepare_mnist(root)
+    assert is_good(raw(root) / NAMES[0])
+    assert [path.suffix for path in written] == [".part"], "a stop in the middle would leave half a file"
+
+
 def test_disk_full(root, monkeypatch):
     (raw(root) / NAMES[0]).unlink()
     before = listing(root)
