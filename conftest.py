@@ -12,6 +12,7 @@ import pytest
 TEMPORARY = Path(tempfile.mkdtemp(prefix="mnist_lesson_tests_"))
 os.environ["MNIST_LESSON_DATA"] = str(TEMPORARY / "data")
 os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs")
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(TEMPORARY / "compiled")
 os.environ["MPLBACKEND"] = "agg"
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?%?")

@@ -264,6 +264,7 @@ def draw_growth(growth: dict) -> None:
         ax.set(xscale="log", yscale="log", xlabel=name, title=f"Time against {name}")
         ax.set_xticks(list(series), labels=[f"{value:,}" for value in series])
         ax.minorticks_off()
+        ax.margins(0.1)
         for value, seconds in series.items():
             ax.annotate(f"{seconds:.1f}", (value, seconds), textcoords="offset points", xytext=(0, 8), ha="center")
         ax.grid(alpha=0.3)
