@@ -237,7 +237,7 @@ def average_weights(model: nn.Module, optimizer: SGD, decay: float) -> AveragedM
 
     After each step: average = decay * average + (1 - decay) * weight.
     """
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
     optimizer.register_step_post_hook(lambda *_: averaged.update_parameters(model))
     return averaged
 
