@@ -18,7 +18,7 @@ help:
 	@echo "make test      run all tests (sets up everything the first time)"
 	@echo "make lab       open JupyterLab on the first notebook"
 	@echo "make refresh   run the notebooks and store their outputs in them"
-	@echo "make bench     time the training loops and recipes against each other (15 minutes)"
+	@echo "make bench     time the training loops and recipes against each other (20 minutes)"
 	@echo "make clean     remove what was generated; keeps runs/ and .venv/"
 
 execute:

@@ -11,6 +11,7 @@ import math
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -172,12 +173,12 @@ def fit_recipe(
     for epoch in range(1, recipe.epochs + 1):
         start = time.perf_counter()
         train_acc, train_loss = train_epoch(images, labels, model, loss_fn, optimizer, recipe, bfloat16)
-        seconds.append(time.perf_counter() - start + (seconds[-1] if seconds else 0))
+        seconds.append(time.perf_counter() - start)
         history.add(train_acc, train_loss, *test(test_batches, averaged or model, nn.CrossEntropyLoss()))
-        print(f"Epoch:{epoch:2d}, Seconds:{seconds[-1]:4.0f}, Test_acc:{history.test_acc[-1]:.2%}", flush=True)
+        print(f"Epoch:{epoch:2d}, Seconds:{sum(seconds):4.0f}, Test_acc:{history.test_acc[-1]:.2%}", flush=True)
     if averaged:
         model.load_state_dict(averaged.module.state_dict())
-    return history, seconds
+    return history, list(accumulate(seconds))
 
 
 def train_epoch(
@@ -208,7 +209,7 @@ def train_epoch(
             loss.backward()
             optimizer.step()
 
-            # These stay tensors: .item() after each batch would make Python wait for the GPU, and then the GPU for Python.
+            # These stay tensors: .item() would make Python wait for a GPU after each batch, and then the GPU for Python.
             correct += (logits.argmax(1) == targets).sum()
             loss_sum += loss.detach() * len(targets)
     return correct.item() / len(labels), loss_sum.item() / len(labels)

@@ -165,7 +165,8 @@ def compare_with_expected(history: History, settings: dict) -> str:
     return (
         f"{accuracy}: outside the expected {low:.2%} to {high:.2%}. Look, in this order: does the training loader "
         "shuffle? Is zero_grad called before each backward? Does step follow backward? Is the network the one of "
-        "notebook 4, without a softmax at its end? Are the images scaled to 0..1?"
+        "notebook 4, without a softmax at its end? Are the images scaled to 0..1? If all of this is right, try another "
+        "SEED: some runs end in a dip."
     )
 
 

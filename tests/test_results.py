@@ -195,6 +195,7 @@ def test_compare_with_expected(accuracy, verdict):
     sentence = compare_with_expected(History([0.9], [0.1], [accuracy], [0.1]), RECIPE)
     assert f": {verdict} the expected 97." in sentence and f"{accuracy:.2%}" in sentence
     assert ("does the training loader shuffle?" in sentence) == (verdict == "outside")
+    assert ("try another SEED" in sentence) == (verdict == "outside")
 
 
 @pytest.mark.parametrize("change", [{"EPOCHS": 1}, {"BATCH_SIZE": 64}, {"LEARN_RATE": 0.1}])
