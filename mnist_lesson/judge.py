@@ -1,0 +1,356 @@
+"""How an answer to an exercise is judged: the machinery behind `checks.py`.
+
+A checker calls the learner's function and raises `Hint` if something is wrong. Everything else is done
+here: whatever the function does (an exception, no end, output without end, a change of its inputs), the
+notebook goes on, and the learner gets one sentence.
+"""
+
+import contextlib
+import copy
+import ctypes
+import functools
+import io
+import json
+import math
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from mnist_lesson.results import RUNS_DIR
+
+MOST_OUTPUT = 20_000  # characters; more is taken for output without end
+
+SOLVED, NOT_YET, NOT_ATTEMPTED = "solved", "not yet", "not attempted"
+SOLVED_FILE = RUNS_DIR / "exercises.json"  # which exercises the learner has solved
+
+
+class Hint(Exception):
+    """What a checker raises if an answer is wrong: one sentence that helps the learner on."""
+
+
+class NotAttempted(Exception):
+    """The function returned nothing, as a blank stub does."""
+
+
+class Stopped(BaseException):
+    """Ends a function that would not end by itself. No `except Exception` of a learner catches it."""
+
+
+class Verdict(NamedTuple):
+    """What came out: `state` is one of SOLVED, NOT_YET and NOT_ATTEMPTED, `hint` is empty if solved."""
+
+    number: str
+    name: str
+    state: str
+    hint: str
+    printed: str = ""
+
+    def __str__(self) -> str:
+        label = f"Exercise {self.number}, {self.name}: {self.state}"
+        if self.state == SOLVED:
+            return f"{label}."
+        shown = f"\nYour function printed:\n{self.printed}" if self.printed else ""
+        return f"{label}{' yet' if self.state == NOT_ATTEMPTED else ''}. {self.hint}{shown}"
+
+
+def judge(
+    check: Callable, function: Any, number: str, name: str, first_hint: str, errors: dict, seconds: float
+) -> Verdict:
+    """Let a checker try a learner's function, and return a verdict whatever happens.
+
+    `errors` gives the hint for an exception, by words of its message. `seconds` is the limit of one call.
+    """
+    output = _LimitedOutput()
+    try:
+        if not callable(function) or isinstance(function, type):
+            raise Hint(
+                f"Expected your function, found {describe(function)}: hand over its name alone, without parentheses."
+            )
+        with _random_numbers_of_its_own():
+            check(_Guarded(function, output, errors, seconds))
+        return Verdict(number, name, SOLVED, "")
+    except NotAttempted:
+        return Verdict(number, name, NOT_ATTEMPTED, f"First hint: {first_hint}", output.shown())
+    except Hint as hint:
+        return Verdict(number, name, NOT_YET, str(hint), output.shown())
+
+
+class _Guarded:
+    """A learner's function that can be called without danger: whatever goes wrong becomes a Hint."""
+
+    def __init__(self, function: Callable, output: "_LimitedOutput", errors: dict, seconds: float) -> None:
+        self.function, self.output, self.errors, self.seconds = function, output, errors, seconds
+        self.has_returned = False  # anything but None
+
+    def __call__(self, *arguments: Any) -> Any:
+        before = [_copied(argument) for argument in arguments]
+        try:
+            with contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output):
+                with torch.enable_grad(), _time_limit(self.seconds):
+                    result = self.function(*arguments)
+        except Stopped as reason:
+            raise Hint(f"Your function was stopped, because it {reason}: does each of its loops end?") from None
+        except KeyboardInterrupt:  # the learner pressed the button
+            raise
+        except BaseException as error:  # a learner may also write exit()
+            raise Hint(self._explain(error)) from error
+        if not all(_is_unchanged(old, new) for old, new in zip(before, arguments)):
+            raise Hint(
+                "Your function changes what it was given, and the caller would be surprised: compute a new value, "
+                "or work on a copy."
+            )
+        if result is None or result is ...:
+            if not self.has_returned:
+                raise NotAttempted
+            raise Hint(f"For {describe(arguments)} your function returns nothing: each way through it needs a `return`.")
+        self.has_returned = True
+        return result
+
+    def _explain(self, error: BaseException) -> str:
+        """Turn an exception in the learner's function into a hint, with the line where it happened."""
+        message = str(error).strip().splitlines()
+        for words, hint in self.errors.items():
+            if words in str(error):
+                return hint
+        line, trace = "", error.__traceback__
+        code = getattr(self.function, "__code__", None)
+        while trace:
+            if trace.tb_frame.f_code is code:
+                line = f" in line {trace.tb_lineno} of its cell"
+            trace = trace.tb_next
+        return f"Your function stopped with {type(error).__name__}{line}: {message[0] if message else 'no message'}"
+
+
+class _LimitedOutput(io.StringIO):
+    """Collects what a learner's function prints, and ends it if it prints without end."""
+
+    def write(self, text: str) -> int:
+        if self.tell() + len(text) > MOST_OUTPUT:
+            raise Stopped(f"printed more than {MOST_OUTPUT:,} characters")
+        return super().write(text)
+
+    def shown(self) -> str:
+        text = self.getvalue().strip()
+        return text if len(text) <= 400 else f"{text[:400]} ... and so on"
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float):
+    """Raise `Stopped` inside the block when the time is over.
+
+    A second thread puts the exception into this one, and again every now and then, in case it was caught.
+    This works on every system, also where there are no signals.
+    """
+    thread, over, lock = threading.get_ident(), threading.Event(), threading.Lock()
+    put = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    reason = type("Stopped", (Stopped,), {"__str__": lambda self: f"ran for more than {seconds:g} seconds"})
+
+    def watch() -> None:
+        wait = seconds
+        while not over.wait(wait):
+            with lock:
+                if not over.is_set():
+                    put(ctypes.c_ulong(thread), ctypes.py_object(reason))
+            wait = 0.2
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        with lock:
+            over.set()
+            put(ctypes.c_ulong(thread), None)  # one that is on its way would come too late
+
+
+@contextlib.contextmanager
+def _random_numbers_of_its_own():
+    """Draw other random numbers each time, and leave those of the notebook as they were."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.seed()
+        random.seed()
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+def _copied(value: Any) -> Any:
+    """Copy what a function could change by accident; networks and optimizers are there to be changed."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) else value
+
+
+def _is_unchanged(old: Any, new: Any) -> bool:
+    if isinstance(old, torch.Tensor):
+        return old.shape == new.shape and (old.is_meta or torch.equal(old, new))
+    if isinstance(old, np.ndarray):
+        return old.shape == new.shape and np.array_equal(old, new)
+    return str(old) == str(new) if isinstance(old, list | dict) else True
+
+
+def compare(
+    answer: Callable, cases: Iterable[tuple], right: Callable, mistakes: Iterable[tuple[Callable, str]] = ()
+) -> None:
+    """Call the learner's function with each case, and raise Hint unless it returns what `right` returns.
+
+    `mistakes` are pairs: a function that makes a typical mistake, and the hint for whoever makes it. The hint
+    is given only if the learner's function makes that mistake in all cases.
+    """
+    cases = list(cases)
+    found = [answer(*case) for case in cases]
+    problems = [difference(result, right(*case)) for result, case in zip(found, cases)]
+    if not any(problems):
+        return
+    for mistake, hint in mistakes:
+        if all(_makes(mistake, case, result) for case, result in zip(cases, found)):
+            raise Hint(hint)
+    case, problem = next((case, problem) for case, problem in zip(cases, problems) if problem)
+    raise Hint(f"For {describe(case)} {problem}.")
+
+
+def _makes(mistake: Callable, case: tuple, result: Any) -> bool:
+    """Tell whether a result is what the mistake would give."""
+    try:
+        return not difference(result, mistake(*case))
+    except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError):  # the mistake fails, the learner did not
+        return False
+
+
+def difference(found: Any, expected: Any) -> str:
+    """Say in what `found` differs from `expected`, or return an empty text if it does not.
+
+    The expected value decides what is asked for: whole numbers exactly, fractions and tensors up to rounding
+    (a relative 1e-4), of the same kind and shape. NaN never equals anything.
+    """
+    if isinstance(expected, torch.Tensor):
+        return _tensor_difference(found, expected)
+    if isinstance(expected, np.ndarray):
+        if not isinstance(found, np.ndarray):
+            return f"a NumPy array was expected, found {describe(found)}"
+        return _tensor_difference(torch.from_numpy(np.array(found)), torch.from_numpy(expected))
+    if isinstance(expected, tuple):
+        if not isinstance(found, tuple | list) or len(found) != len(expected):
+            return f"{len(expected)} values were expected, found {describe(found)}"
+        return next(filter(None, map(difference, found, expected)), "")
+    if isinstance(expected, int | float):
+        return _number_difference(found, expected)
+    if type(found) is not type(expected) or found != expected:
+        return f"the result should be {describe(expected)}, but is {describe(found)}"
+    return ""
+
+
+def _number_difference(found: Any, expected: float) -> str:
+    wanted = "a whole number" if isinstance(expected, int) else "a number"
+    if isinstance(found, torch.Tensor) and found.numel() == 1 and found.ndim == 0 and not found.is_meta:
+        found = found.item()
+    if isinstance(found, bool | np.bool_) or not isinstance(found, int | float | np.integer | np.floating):
+        return f"{wanted} was expected, found {describe(found)}"
+    if not math.isfinite(found):
+        return f"the result is {found}, which is no finite number"
+    if isinstance(expected, int):
+        if found != expected:
+            return f"the result should be {expected}, but is {describe(found)}"
+        if not isinstance(found, int | np.integer):
+            return f"a whole number was expected, found {found} (`//` divides without a fraction, `int` makes a whole one)"
+        return ""
+    if math.isclose(found, expected, rel_tol=1e-4, abs_tol=1e-6):
+        return ""
+    return f"the result should be {expected:.6g}, but is {found:.6g}"
+
+
+def _tensor_difference(found: Any, expected: torch.Tensor) -> str:
+    if not isinstance(found, torch.Tensor):
+        return f"a tensor was expected, found {describe(found)}"
+    if found.shape != expected.shape:
+        return f"the result should have the shape {tuple(expected.shape)}, but has {tuple(found.shape)}"
+    if found.is_floating_point() != expected.is_floating_point() or found.is_complex():
+        kind = "fractions (a float type)" if expected.is_floating_point() else f"numbers of the type {expected.dtype}"
+        return f"the result should hold {kind}, but holds {found.dtype}"
+    if found.device != expected.device:
+        return f"the result should be on the device {expected.device}, but is on {found.device}"
+    if expected.is_meta:  # it has no values to compare
+        return ""
+    found, expected = found.detach().double(), expected.detach().double()
+    if not found.isfinite().all():
+        return "the result holds numbers that are not finite (nan or inf)"
+    if not torch.allclose(found, expected, rtol=1e-4, atol=1e-6):
+        return f"the result should be {describe(expected)}, but is {describe(found)}"
+    return ""
+
+
+def describe(value: Any) -> str:
+    """Name a value in a few words, for a sentence."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return ", ".join(map(describe, value))
+    if isinstance(value, torch.Tensor | np.ndarray):
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        if math.prod(value.shape) <= 6 and not getattr(value, "is_meta", False):
+            return f"the {kind} {value.tolist()}"
+        return f"{'a' if kind == 'tensor' else 'an'} {kind} of shape {tuple(value.shape)}"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a learner's own class may have a broken one
+        text = f"something of the type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def exercise(number: str, first_hint: str, errors: dict[str, str] | None = None, seconds: float = 10) -> Callable:
+    """Make a checker of a function that takes a learner's function and raises Hint if it is wrong.
+
+    The checker is called with the learner's function, prints the verdict and keeps what was solved.
+    `checker.judge(function)` returns the verdict instead, and keeps nothing.
+    """
+
+    def decorate(check: Callable) -> Callable:
+        name = check.__name__
+
+        def judged(function: Any) -> Verdict:
+            return judge(check, function, number, name, first_hint, errors or {}, seconds)
+
+        @functools.wraps(check)
+        def checker(function: Any, solution: bool = False) -> None:
+            verdict = judged(function)
+            if solution and verdict.state == SOLVED:
+                print(f"Exercise {number}, {name}: the solution passes.")
+                return
+            print(verdict)
+            if verdict.state == SOLVED:
+                keep_solved(number)
+
+        checker.number, checker.judge = number, judged
+        return checker
+
+    return decorate
+
+
+def load_solved() -> list[str]:
+    """Return the numbers of the exercises that were solved so far, such as "4.2"."""
+    try:
+        solved = json.loads(SOLVED_FILE.read_text(encoding="utf-8"))["solved"]
+        return [number for number in solved if isinstance(number, str)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"{SOLVED_FILE.name} could not be read ({type(error).__name__}): your progress starts anew.")
+        return []
+
+
+def keep_solved(number: str) -> None:
+    """Remember that an exercise was solved; a folder that cannot be written to only costs the memory."""
+    solved = load_solved()
+    if number in solved:
+        return
+    part = SOLVED_FILE.with_suffix(".part")
+    try:
+        SOLVED_FILE.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps({"solved": [*solved, number]}) + "\n", encoding="utf-8")
+        part.replace(SOLVED_FILE)
+    except OSError as error:
+        print(f"Your progress could not be kept ({error.strerror}): is {SOLVED_FILE.parent} writable?")
