@@ -8,6 +8,11 @@
 | 04_model           | `model.py`   | the network `CNN`                       |
 | 05_training        | `engine.py`  | `train`, `test`, `fit`                  |
 | 06_results         | `results.py` | a run: history, saving, reading it      |
+| 09_better_and_faster | `recipes.py` | the fast path and the improved recipe |
+| 10_bug_clinic      | `faults.py`  | twelve ill training programs            |
+
+The exercises of all notebooks are checked by `checks.py` (those of notebook 10 by `clinic_checks.py`);
+`judge.py` lets a checker try a learner's function without danger.
 
 Importing `mnist_lesson` alone costs nothing: import the module that you need.
 """

@@ -106,7 +106,9 @@ class _Guarded:
         if result is None or result is ...:
             if not self.has_returned:
                 raise NotAttempted
-            raise Hint(f"For {describe(arguments)} your function returns nothing: each way through it needs a `return`.")
+            raise Hint(
+                f"For {describe(arguments)} your function returns nothing: each way through it needs a `return`."
+            )
         self.has_returned = True
         return result
 
@@ -219,7 +221,13 @@ def _makes(mistake: Callable, case: tuple, result: Any) -> bool:
     """Tell whether a result is what the mistake would give."""
     try:
         return not difference(result, mistake(*case))
-    except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError):  # the mistake fails, the learner did not
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        IndexError,
+        ZeroDivisionError,
+    ):  # the mistake fails, the learner did not
         return False
 
 
@@ -227,8 +235,11 @@ def difference(found: Any, expected: Any) -> str:
     """Say in what `found` differs from `expected`, or return an empty text if it does not.
 
     The expected value decides what is asked for: whole numbers exactly, fractions and tensors up to rounding
-    (a relative 1e-4), of the same kind and shape. NaN never equals anything.
+    (a relative 1e-4), of the same kind and shape. A tensor with one number and no axis is taken for that
+    number, on both sides. NaN never equals anything.
     """
+    if isinstance(expected, torch.Tensor) and expected.ndim == 0:
+        expected = expected.item()
     if isinstance(expected, torch.Tensor):
         return _tensor_difference(found, expected)
     if isinstance(expected, np.ndarray):
@@ -258,7 +269,9 @@ def _number_difference(found: Any, expected: float) -> str:
         if found != expected:
             return f"the result should be {expected}, but is {describe(found)}"
         if not isinstance(found, int | np.integer):
-            return f"a whole number was expected, found {found} (`//` divides without a fraction, `int` makes a whole one)"
+            return (
+                f"a whole number was expected, found {found} (`//` divides without a fraction, `int` makes a whole one)"
+            )
         return ""
     if math.isclose(found, expected, rel_tol=1e-4, abs_tol=1e-6):
         return ""

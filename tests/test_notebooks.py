@@ -85,6 +85,10 @@ def code_cells(name):
     return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
 
 
+def tagged(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
 def outputs(cell, kind):
     """The texts of one kind in the outputs of a cell: a MIME type, or 'stream'."""
     texts = [out.data.get(kind) for out in cell.outputs if "data" in out]
@@ -167,13 +171,34 @@ def test_the_frame_of_a_notebook(name):
 
 @each_notebook
 def test_the_minutes_are_counted_not_guessed(name):
-    """README.md says how: 180 words a minute and half a minute for each code cell, rounded up to five minutes."""
-    words = sum(len(cell.source.split()) for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
-    minutes = 5 * math.ceil((words / 180 + len(code_cells(name)) / 2) / 5)
-    assert f"about {minutes} minutes to read and try" in NOTEBOOKS[name].cells[0].source
+    """README.md says how: 180 words a minute and half a minute for each code cell, rounded up to five minutes.
+
+    The exercises count as many minutes as their headings say, and come on top.
+    """
+    text = [
+        cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown" and not tagged(cell, "instructor")
+    ]
+    cells = [cell for cell in code_cells(name) if not tagged(cell, "exercise") and not tagged(cell, "solution")]
+    minutes = 5 * math.ceil((sum(len(source.split()) for source in text) / 180 + len(cells) / 2) / 5)
+    exercises = sum(map(int, re.findall(r"^### Exercise .*, (\d+) minutes?\)$", "\n".join(text), flags=re.M)))
+    assert f"about {minutes} minutes to read and try, {exercises} more for the exercises" in text[0]
     assert re.search(
         rf"notebooks/{name}\.ipynb\) .* \| {minutes} min \|", (ROOT / "README.md").read_text(encoding="utf-8")
     )
+
+
+@each_notebook
+def test_there_are_folded_answers_to_short_questions(name):
+    text = "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    assert text.count("<details><summary>") >= 2 and text.count("<details>") == text.count("</details>")
+
+
+@each_notebook
+def test_there_are_notes_for_teaching_and_they_are_folded(name):
+    (note,) = [cell for cell in NOTEBOOKS[name].cells if tagged(cell, "instructor")]
+    assert note.metadata.jupyter.source_hidden
+    for part in ("**Pacing:**", "**May be skipped:**", "**Misconceptions:**", "**Ask the class:**"):
+        assert part in note.source
 
 
 @each_notebook
