@@ -4,6 +4,7 @@ import ast
 import inspect
 import math
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn as nn
@@ -16,6 +17,14 @@ from mnist_lesson.results import History
 
 NOTEBOOK = "10_bug_clinic"
 each_patient = pytest.mark.parametrize("number", range(1, 13))
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open():
+    """Outside a notebook a shown figure stays open, and other tests count the open ones."""
+    yield
+    plt.close("all")
+
 
 ZERO, BACKWARD, STEP = (
     f"            {call}()\n" for call in ("optimizer.zero_grad", "loss.backward", "optimizer.step")
