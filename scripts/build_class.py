@@ -40,10 +40,17 @@ def build(kind: str, notebooks: list[Path], target: Path) -> None:
         for path in notebooks:
             text = nbformat.writes(version(nbformat.read(path, 4)))
             (part / path.name).write_text(text, encoding="utf-8", newline="\n")
-        if target.exists():
-            shutil.rmtree(target)
         part.chmod(0o755)  # mkdtemp lets nobody else read
-        part.replace(target)
+        old = part.with_suffix(".old")
+        if target.exists():
+            target.replace(old)
+        try:
+            part.replace(target)
+        except OSError:  # the new one did not get into its place, so the old one goes back there
+            if old.exists():
+                old.replace(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """scripts/check_submissions.py: whatever somebody hands in costs that row only, and the solutions pass."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,17 @@ import sys
 import nbformat
 import pytest
 from build_class import student_version
-from check_submissions import check_folder, committed_exercises, harmless, main, write_csv
+from check_submissions import (
+    check_folder,
+    committed_exercises,
+    definitions,
+    harmless,
+    main,
+    printable,
+    restore,
+    result_of,
+    write_csv,
+)
 from environment import ROOT
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -43,6 +54,9 @@ def table(tmp_path_factory):
     (folder / "binary.ipynb").write_bytes(bytes(range(256)))
     (folder / "folder.ipynb").mkdir()
     hand_in(folder, "poem", "roses = 'red'")
+    in_one_cell = f"%%time\n# a comment\nimport no_such_package\nONE = 2 - 1\n{RIGHT.replace('+ 1', '+ ONE')}"
+    line = "# a comment\n\ndef conv_parameters(*sizes):\n    return 1 / 0"
+    hand_in(folder, "gus_usual", in_one_cell, "flat_size = lambda side: exit()", line, "loss = sum([1])")
     hand_in(folder, "zoe_right", RIGHT)
     before = {path.name: path.read_bytes() for path in folder.glob("*_*.ipynb")}
     rows = check_folder(folder, LIMIT)
@@ -71,11 +85,48 @@ def table(tmp_path_factory):
         ("binary", "", "error", "is no notebook"),
         ("folder", "", "error", "could not be read"),
         ("poem", "", "error", "holds no exercise"),
+        ("gus_usual", "4.1", "passed", ""),
+        ("gus_usual", "4.2", "failed", "SystemExit"),
+        ("gus_usual", "4.3", "failed", "ZeroDivisionError in line 4"),
         ("zoe_right", "4.1", "passed", ""),
     ],
 )
 def test_each_submission_costs_its_own_rows_only(table, file, exercise, result, words):
     assert table[file, exercise][0] == result and words in table[file, exercise][1]
+
+
+@pytest.mark.parametrize("source", ["x = " + "-" * 100_000 + "1", "x = " + "+".join("1" * 5000), "x = (", "x\0"])
+def test_what_python_cannot_read_is_an_error_of_its_cell(source):
+    cell = definitions(source)
+    assert cell.error and not cell.wanted
+
+
+def test_a_long_expression_is_no_crash():
+    assert definitions("def f():\n    return " + "+".join("1" * 600)).wanted == [[0, ["f"]]]
+
+
+def test_a_name_that_is_not_computed_here_is_not_the_learners_fault():
+    hint = "Your function stopped with NameError in line 2 of its cell: name 'loss' is not defined"
+    verdict = json.dumps(["4.2", "flat_size", "not yet", hint, ""])
+    assert result_of(verdict, {"loss"})[0] == "error" and result_of(verdict, set())[0] == "failed"
+    assert result_of("{", set())[0] == "error"
+
+
+def test_restoring_never_writes_through_a_link(tmp_path):
+    precious, linked, folder = tmp_path / "precious", tmp_path / "a.ipynb", tmp_path / "b.ipynb"
+    precious.write_text("precious", encoding="utf-8")
+    folder.mkdir()
+    try:
+        linked.symlink_to(precious)
+    except OSError:
+        pytest.skip("needs the right to make links")
+    assert restore({linked: b"1", folder: b"2", tmp_path / "new" / "c.ipynb": b"3"}) == []
+    assert precious.read_text(encoding="utf-8") == "precious"
+    assert [linked.read_bytes(), folder.read_bytes(), (tmp_path / "new" / "c.ipynb").read_bytes()] == [b"1", b"2", b"3"]
+
+
+def test_odd_names_reach_terminal_and_file():
+    assert printable("a\udcff\x1b[31m\nb ä") == "a\\udcff\\x1b[31m b ä"
 
 
 def test_a_damaged_package_was_only_a_copy():
