@@ -89,9 +89,9 @@ class _Guarded:
     def __call__(self, *arguments: Any) -> Any:
         before = [_copied(argument) for argument in arguments]
         try:
-            with contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output):
-                with torch.enable_grad(), _time_limit(self.seconds):
-                    result = self.function(*arguments)
+            out, err = contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output)
+            with out, err, torch.enable_grad():
+                result = _call_with_limit(self.function, arguments, self.seconds)
         except Stopped as reason:
             raise Hint(f"Your function was stopped, because it {reason}: does each of its loops end?") from None
         except KeyboardInterrupt:  # the learner pressed the button
@@ -140,9 +140,8 @@ class _LimitedOutput(io.StringIO):
         return text if len(text) <= 400 else f"{text[:400]} ... and so on"
 
 
-@contextlib.contextmanager
-def _time_limit(seconds: float):
-    """Raise `Stopped` inside the block when the time is over.
+def _call_with_limit(function: Callable, arguments: tuple, seconds: float) -> Any:
+    """Call a function, and raise `Stopped` inside it when the time is over.
 
     A second thread puts the exception into this one, and again every now and then, in case it was caught.
     This works on every system, also where there are no signals.
@@ -161,11 +160,17 @@ def _time_limit(seconds: float):
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        return function(*arguments)
     finally:
-        with lock:
-            over.set()
-            put(ctypes.c_ulong(thread), None)  # one that is on its way would come too late
+        is_told = False
+        while not is_told:
+            try:
+                with lock:
+                    over.set()
+                    put(ctypes.c_ulong(thread), None)  # one that is on its way would hit other code
+                is_told = True
+            except Stopped:  # it came between the end of the function and this line
+                pass
 
 
 @contextlib.contextmanager

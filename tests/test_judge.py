@@ -1,6 +1,7 @@
 """Judging: whatever a learner's function does, the notebook goes on and the learner gets one sentence."""
 
 import random
+import threading
 import time
 
 import numpy as np
@@ -51,7 +52,9 @@ def change(x):
     return x.mul_(2)
 
 
-def only_sometimes(calls=[]):
+def only_sometimes():
+    calls = []
+
     def answer(x):
         calls.append(1)
         return 2 * x if len(calls) == 1 else None
@@ -137,9 +140,22 @@ def test_the_random_numbers_of_the_notebook_stay_as_they_were():
 
 
 def test_a_late_time_limit_does_not_hit_other_code():
-    for _ in range(20):
-        double.judge(lambda x: time.sleep(0.099) or 2 * x)
-    time.sleep(0.4)
+    @exercise("1.3", "first", seconds=0.01)
+    def just_in_time(answer):
+        answer()
+
+    def busy_for_about_the_limit():
+        end = time.perf_counter() + random.uniform(0.0095, 0.0105)
+        while time.perf_counter() < end:
+            pass
+        return 1
+
+    states = {just_in_time.judge(busy_for_about_the_limit).state for _ in range(150)}
+    assert states == {judge.SOLVED, judge.NOT_YET}, "the test is meant to end now before and now after the limit"
+    end = time.perf_counter() + 0.5  # a watcher that was not told the end would raise here
+    while time.perf_counter() < end:
+        pass
+    assert threading.active_count() < 20, "watchers must end with their function"
 
 
 def test_gradients_are_on_inside_whatever_the_notebook_does():
