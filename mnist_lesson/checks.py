@@ -40,7 +40,10 @@ from mnist_lesson.results import History, confusion_matrix
 # Notebook 1: setup
 
 
-@exercise("1.1", "Set the seed first. Then draw with `torch.rand(3)`, and hand the three numbers back with `return`.")
+@exercise(
+    "1.1",
+    "Something is set, then something is drawn. 'Fix the seed' shows both. In which order, and what is handed back?",
+)
 def seeded_numbers(answer: Callable) -> None:
     def right(seed):
         torch.manual_seed(seed)
@@ -63,7 +66,7 @@ def seeded_numbers(answer: Callable) -> None:
 
 @exercise(
     "1.2",
-    "Where is `a`? Ask it: `a.device`. Then send the other one there.",
+    "Which of the two has to move, and where to? A tensor can be asked where it lies.",
     errors={
         "expected device": "The two tensors are still on two devices. `.to` returns a copy: did you keep it?",
         "same device": "The two tensors are still on two devices. `.to` returns a copy: did you keep it?",
@@ -86,7 +89,7 @@ def add_anywhere(answer: Callable) -> None:
 
 @exercise(
     "1.3",
-    "A module has no device of its own: its weights have one. `next(model.parameters())` is the first of them.",
+    "A module has no device of its own. But each of its weights has one, and can be asked.",
     errors={
         "has no attribute 'device'": "A module has no `.device`, because its weights could lie on several. "
         "Ask one of its weights.",
@@ -184,7 +187,10 @@ def make_loaders(answer: Callable) -> None:
         raise Hint("The test loader shuffles: nothing is learnt there, so leave the images in their order.")
 
 
-@exercise("2.4", "Count the labels with `torch.bincount`, and then ask what happens to a digit that never occurs.")
+@exercise(
+    "2.4",
+    "The notebook counts the labels with one call. What does it do with a digit that never occurs? Its help tells.",
+)
 def count_classes(answer: Callable) -> None:
     def right(labels):
         return torch.bincount(labels, minlength=10)
@@ -242,7 +248,7 @@ def to_pictures(answer: Callable) -> None:
     compare(answer, cases, right, mistakes)
 
 
-@exercise("3.3", "Subtract the smallest number, then divide by what is left at most. And if nothing is left?")
+@exercise("3.3", "Two steps: one brings the smallest number to 0, the other the largest to 1. What if both are equal?")
 def stretch(answer: Callable) -> None:
     def right(picture):
         low, high = picture.min(), picture.max()
@@ -265,7 +271,9 @@ def stretch(answer: Callable) -> None:
     compare(answer, [(constant,)], right)
 
 
-@exercise("3.4", "`labels == digit` says which images to take. Then average over the images, not over the pixels.")
+@exercise(
+    "3.4", "First keep only the images of the digit. Then: over which axis do you average, so that a picture remains?"
+)
 def mean_image(answer: Callable) -> None:
     def right(images, labels, digit):
         return images[labels == digit].float().mean(dim=0)
@@ -354,7 +362,7 @@ def conv_parameters(answer: Callable) -> None:
     compare(answer, cases, right, mistakes)
 
 
-@exercise("4.4", "`exp` of each number, divided by the sum. Along which axis do the classes of one image lie?")
+@exercise("4.4", "What makes every number positive, what makes a row add up to 1, and along which axis does a row lie?")
 def probabilities(answer: Callable) -> None:
     def right(logits):
         return logits.softmax(dim=1)
@@ -450,7 +458,7 @@ def _lesson_logits(weights: list, images: torch.Tensor, relus: Iterable[bool] = 
 # Notebook 5: training
 
 
-@exercise("5.1", "`F.log_softmax`, then take from each row the number of the right class.")
+@exercise("5.1", "Two steps: the logarithms of the probabilities, then one number from each row. Which one?")
 def cross_entropy(answer: Callable) -> None:
     def of_the_right(table, labels):
         return table[torch.arange(len(labels)), labels]
@@ -471,7 +479,7 @@ def cross_entropy(answer: Callable) -> None:
 
 @exercise(
     "5.2",
-    "`argmax` along the axis of the classes gives the predictions. Then compare with the labels and count.",
+    "First the predictions, then how many of them equal the label. Along which axis do the classes lie?",
     errors={"must match the size": "Predictions and labels differ in number: `argmax` looks along the wrong axis."},
 )
 def count_correct(answer: Callable) -> None:
@@ -495,7 +503,7 @@ def count_correct(answer: Callable) -> None:
     compare(answer, cases, right, mistakes)
 
 
-@exercise("5.3", "How much does each batch count? Multiply by its size before you add up.")
+@exercise("5.3", "A batch of 32 images should count twice as much as one of 16. Then: divide by how many?")
 def mean_loss(answer: Callable) -> None:
     def right(means, sizes):
         return sum(mean * size for mean, size in zip(means, sizes)) / sum(sizes)
@@ -684,7 +692,7 @@ def precision(answer: Callable) -> None:
 
 @exercise(
     "6.4",
-    "The network takes batches: give the image a batch axis. Then eval mode, no recording, softmax, the largest.",
+    "'Read a single image' shows all the steps. Which one changes a shape, and which two switch something?",
     errors={
         "Expected 3D": "The network takes batches: give the image a batch axis.",
         "expected 2D or 3D": "The network takes batches: give the image a batch axis.",
@@ -785,7 +793,10 @@ def report(answer: Callable) -> None:
     compare(answer, cases, right, mistakes)
 
 
-@exercise("9.3", "`torch.randperm(size)` is a random order of all images. Then cut it into pieces.")
+@exercise(
+    "9.3",
+    "First a random order in which each place occurs exactly once. Then pieces of it, the last one perhaps shorter.",
+)
 def random_order(answer: Callable) -> None:
     for _ in range(4):
         size, batch_size = random.randint(30, 60), random.randint(7, 13)

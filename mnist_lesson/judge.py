@@ -13,6 +13,7 @@ import io
 import json
 import math
 import random
+import textwrap
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -53,8 +54,10 @@ class Verdict(NamedTuple):
         label = f"Exercise {self.number}, {self.name}: {self.state}"
         if self.state == SOLVED:
             return f"{label}."
+        sentences = f"{label}{' yet' if self.state == NOT_ATTEMPTED else ''}. {self.hint}"
         shown = f"\nYour function printed:\n{self.printed}" if self.printed else ""
-        return f"{label}{' yet' if self.state == NOT_ATTEMPTED else ''}. {self.hint}{shown}"
+        # Jupyter breaks long lines in the middle of a word.
+        return textwrap.fill(sentences, 100, break_long_words=False, break_on_hyphens=False) + shown
 
 
 def judge(

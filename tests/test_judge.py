@@ -89,7 +89,7 @@ def test_a_bad_answer_gets_a_sentence_and_breaks_nothing(answer, words, capsys):
     double(answer)
     assert time.monotonic() - start < 5
     out = capsys.readouterr().out
-    assert out.startswith("Exercise 1.1, double: not yet. ") and words in out and len(out) < 800
+    assert out.startswith("Exercise 1.1, double: not yet. ") and words in out.replace("\n", " ") and len(out) < 800
     assert judge.load_solved() == []
 
 
@@ -115,6 +115,13 @@ def test_the_solution_is_not_kept(capsys):
 def test_what_the_function_prints_is_shown_if_it_is_wrong(capsys):
     double(lambda x: print("here I am"))
     assert "Your function printed:\nhere I am" in capsys.readouterr().out
+
+
+def test_a_long_hint_is_broken_between_words():
+    hint = "One sentence of many words. " * 20
+    lines = str(judge.Verdict("1.1", "double", judge.NOT_YET, hint)).splitlines()
+    assert len(lines) > 4 and max(map(len, lines)) <= 100
+    assert " ".join(lines) == f"Exercise 1.1, double: not yet. {hint}".strip()
 
 
 def test_the_interrupt_button_still_works():
