@@ -197,6 +197,7 @@ def test_there_are_folded_answers_to_short_questions(name):
 def test_there_are_notes_for_teaching_and_they_are_folded(name):
     (note,) = [cell for cell in NOTEBOOKS[name].cells if tagged(cell, "instructor")]
     assert note.metadata.jupyter.source_hidden
+    assert len(note.source.splitlines()[0]) < 30, "a folded cell shows its first line, however long it is"
     for part in ("**Pacing:**", "**May be skipped:**", "**Misconceptions:**", "**Ask the class:**"):
         assert part in note.source
 
