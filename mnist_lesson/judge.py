@@ -13,9 +13,10 @@ import io
 import json
 import math
 import random
+import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ class _Guarded:
         before = [_copied(argument) for argument in arguments]
         try:
             out, err = contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output)
-            with out, err, torch.enable_grad():
+            with out, err, torch.enable_grad(), _exit_that_can_be_caught(self.function):
                 result = _call_with_limit(self.function, arguments, self.seconds)
         except Stopped as reason:
             raise Hint(f"Your function was stopped, because it {reason}: does each of its loops end?") from None
@@ -177,7 +178,19 @@ def _call_with_limit(function: Callable, arguments: tuple, seconds: float) -> An
 
 
 @contextlib.contextmanager
-def _random_numbers_of_its_own():
+def _exit_that_can_be_caught(function: Callable) -> Iterator[None]:
+    """Let `exit()` and `quit()` raise SystemExit, as in a script; in a notebook they end the kernel."""
+    names = getattr(function, "__globals__", {})
+    of_the_notebook = {name: names[name] for name in ("exit", "quit") if hasattr(names.get(name), "_ip")}
+    names.update(dict.fromkeys(of_the_notebook, sys.exit))
+    try:
+        yield
+    finally:
+        names.update(of_the_notebook)
+
+
+@contextlib.contextmanager
+def _random_numbers_of_its_own() -> Iterator[None]:
     """Draw other random numbers each time, and leave those of the notebook as they were."""
     states = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):

@@ -7,6 +7,8 @@ import time
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 from mnist_lesson import judge
 from mnist_lesson.judge import Hint, compare, describe, difference, exercise
@@ -122,6 +124,15 @@ def test_a_long_hint_is_broken_between_words():
     lines = str(judge.Verdict("1.1", "double", judge.NOT_YET, hint)).splitlines()
     assert len(lines) > 4 and max(map(len, lines)) <= 100
     assert " ".join(lines) == f"Exercise 1.1, double: not yet. {hint}".strip()
+
+
+def test_exit_in_a_notebook_does_not_end_its_kernel():
+    exercise_cell = "def flat_size(side):\n    exit()\n\n\nchecks.flat_size(flat_size)"
+    sources = ["import time\nfrom mnist_lesson import checks", exercise_cell, "time.sleep(1)", "print(exit)"]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    assert "stopped with SystemExit" in notebook.cells[1].outputs[0].text
+    assert "Autocall" in notebook.cells[3].outputs[0].text, "and afterwards exit() is what it was"
 
 
 def test_the_interrupt_button_still_works():
