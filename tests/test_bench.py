@@ -51,3 +51,7 @@ def test_the_growth_is_drawn(tmp_path, monkeypatch):
     (tmp_path / "build").mkdir()
     bench.draw_growth({name: {value: math.sqrt(value) for value in values} for name, values in bench.GROWTH.items()})
     assert (tmp_path / "build" / "bench_growth.png").stat().st_size > 10_000
+
+
+def test_the_photo_that_is_timed_can_be_prepared():
+    assert set(bench.prepare_photo()) == {"decoded: milliseconds", "JPEG: milliseconds"}
