@@ -314,9 +314,16 @@ def _tensor_difference(found: Any, expected: torch.Tensor) -> str:
     found, expected = found.detach().double(), expected.detach().double()
     if not found.isfinite().all():
         return "the result holds numbers that are not finite (nan or inf)"
-    if not torch.allclose(found, expected, rtol=1e-4, atol=1e-6):
+    differs = ~torch.isclose(found, expected, rtol=1e-4, atol=1e-6)
+    if not differs.any():
+        return ""
+    if found.numel() <= 6:
         return f"the result should be {describe(expected)}, but is {describe(found)}"
-    return ""
+    place = differs.nonzero()[0].tolist()
+    return (
+        f"{differs.sum().item()} of {differs.numel()} numbers of the result are wrong: at {place} it should be "
+        f"{expected[tuple(place)].item():.6g}, but is {found[tuple(place)].item():.6g}"
+    )
 
 
 def describe(value: Any) -> str:

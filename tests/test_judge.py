@@ -240,3 +240,15 @@ def test_a_checker_may_raise_a_hint_of_its_own():
         raise Hint("never")
 
     assert strict.judge(lambda: 1) == ("1.2", "strict", judge.NOT_YET, "never", "")
+
+
+def test_a_wrong_tensor_is_told_by_one_of_its_numbers():
+    expected = torch.arange(12.0).reshape(3, 4)
+    found = expected.clone()
+    found[1, 2] = 255
+    assert judge.difference(found, expected) == (
+        "1 of 12 numbers of the result are wrong: at [1, 2] it should be 6, but is 255"
+    )
+    assert judge.difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0])) == (
+        "the result should be the tensor [1.0, 3.0], but is the tensor [1.0, 2.0]"
+    )
