@@ -1,5 +1,6 @@
 """Show how far a long step is, but only to a person who watches."""
 
+import io
 import sys
 from collections.abc import Iterable
 
@@ -17,6 +18,8 @@ def is_watched() -> bool:
     Every request to run a cell says whether `input()` could be answered. A live notebook says yes;
     the programs that run notebooks unattended (papermill, nbclient, nbval) say no.
     """
+    if isinstance(sys.stdout, io.StringIO):  # what is printed is collected, as by the checkers of the exercises
+        return False
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     if kernel is None:

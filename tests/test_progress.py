@@ -1,5 +1,7 @@
 """mnist_lesson.progress: a bar for a person, and none in stored output."""
 
+import contextlib
+import io
 import sys
 from types import SimpleNamespace
 
@@ -19,6 +21,14 @@ def notebook_kernel(monkeypatch, allow_stdin):
 def test_a_live_notebook_is_watched_and_a_headless_one_is_not(monkeypatch, allow_stdin):
     notebook_kernel(monkeypatch, allow_stdin)
     assert is_watched() == allow_stdin
+
+
+def test_output_that_is_collected_is_not_watched(monkeypatch):
+    """Or the verdict on an exercise would show the bars of the trainings in it as what the learner printed."""
+    notebook_kernel(monkeypatch, allow_stdin=True)
+    with contextlib.redirect_stdout(io.StringIO()) as collected:
+        assert list(progress([1, 2, 3], "train")) == [1, 2, 3]
+    assert collected.getvalue() == ""
 
 
 @pytest.mark.parametrize("terminal", [True, False])
