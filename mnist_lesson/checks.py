@@ -9,6 +9,7 @@ what it returns with what PyTorch or a plain formula gives. It never reads your 
 The checkers of notebook 10, the bug clinic, are in `clinic_checks.py`.
 """
 
+import contextlib
 import math
 import random
 import statistics
@@ -727,6 +728,363 @@ def read_digit(answer: Callable) -> None:
             raise Hint(f"For a digit that the network reads as {digit.item()}, {problem}.")
         if spy.recorded:
             raise Hint("The answer is right. But PyTorch recorded everything for gradients: switch that off.")
+
+
+# Notebook 7: look inside
+
+
+@exercise(
+    "7.1",
+    "'How to listen: hooks' has all the parts. Where does a hook leave what it hears, and who takes the hook away?",
+    errors={
+        "shapes cannot be multiplied": "The layer alone wants what the layer before it makes: send the images through "
+        "the whole model.",
+        "but 3 were given": "PyTorch calls a hook with three things: the layer, what went in, what came out.",
+        "list index out of range": "The hook heard nothing: register it before the images go through the model.",
+    },
+)
+def listen(answer: Callable) -> None:
+    for _ in range(3):
+        a, b = random.sample(range(3, 9), 2)
+        model = nn.Sequential(nn.Linear(2, a), nn.ReLU(), nn.Linear(a, b), nn.Linear(b, 9), nn.Linear(9, 10))
+        images, place = torch.randn(random.randint(2, 5), 2), random.choice([2, 3])
+        going_in = model[:place](images)
+        expected = model[place](going_in)
+        found = answer(model, model[place], images)
+        if isinstance(found, tuple) and len(found) == 1 and not difference(found[0], going_in):
+            raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
+        if found == tuple(expected.shape):
+            raise Hint("This is the shape of what leaves the layer: keep the tensor itself.")
+        if isinstance(found, tuple | list) and len(found) == 1 and isinstance(found[0], torch.Tensor):
+            raise Hint("This is a tensor in a list or tuple: return the tensor alone.")
+        if not difference(found, going_in):
+            raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
+        if not difference(found, model(images)):
+            raise Hint("This is what leaves the whole model. The hook of the layer hears what was asked for.")
+        problem = difference(found, expected)
+        if problem:
+            raise Hint(f"For {describe(images)} {problem}.")
+        if _has_hooks(model):
+            raise Hint("The tensor is right. But your hook is still there: its handle can remove it.")
+    failing = nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))  # its second layer does not fit
+    with contextlib.suppress(Hint):  # here the function may stop with an error
+        answer(failing, failing[0], torch.randn(4, 2))
+    if _has_hooks(failing):
+        raise Hint("If the pass stops with an error, your hook stays: which part of a `try` runs in any case?")
+
+
+def _has_hooks(model: nn.Module) -> bool:
+    return any(layer._forward_hooks for layer in model.modules())
+
+
+@exercise(
+    "7.2",
+    "What does the cell below 'What the features look like' do before and after it takes the SVD?",
+    errors={"must match the size": "The mean of each feature was asked for: D numbers, so along which axis?"},
+)
+def first_share(answer: Callable) -> None:
+    def lengths(features):
+        return torch.linalg.svdvals(features)
+
+    def centred(features):
+        return features - features.mean(dim=0)
+
+    def right(features):
+        return (lengths(centred(features))[0] ** 2 / (lengths(centred(features)) ** 2).sum()).item()
+
+    def case():
+        size, width = random.randint(12, 20), random.randint(4, 6)
+        mixed = torch.randn(size, width) * torch.linspace(3, 1, width) @ torch.linalg.qr(torch.randn(width, width))[0]
+        return (mixed + 5 + torch.arange(width),)
+
+    mistakes = [
+        (
+            lambda f: lengths(centred(f))[0] / lengths(centred(f)).sum(),
+            "The singular values are lengths. The variances are their squares.",
+        ),
+        (
+            lambda f: lengths(f)[0] ** 2 / (lengths(f) ** 2).sum(),
+            "The features are not centred: take the mean of each feature away first.",
+        ),
+        (lambda f: lengths(f)[0] / lengths(f).sum(), "Two things are missing: centre first, and square afterwards."),
+        (
+            lambda f: first_of(f - f.mean(dim=1, keepdim=True)),
+            "You take the mean of each image away. The mean of each feature was meant: which axis holds the images?",
+        ),
+        (
+            lambda f: first_of(f - f.mean()),
+            "You take one mean of all numbers away. Each feature has a mean of its own.",
+        ),
+        (lambda f: lengths(centred(f))[0] ** 2, "This is not a share yet: divide by the sum over all directions."),
+        (lambda f: f.var(dim=0)[0] / f.var(dim=0).sum(), "This is a feature, not a direction: where is the SVD?"),
+        (lambda f: f.var(dim=0).max() / f.var(dim=0).sum(), "This is a feature, not a direction: where is the SVD?"),
+        (
+            lambda f: lengths(centred(f)) ** 2 / (lengths(centred(f)) ** 2).sum(),
+            "These are the shares of all directions: only the first was asked for.",
+        ),
+        (lambda f: 100 * right(f), "This is in percent: give a fraction from 0 to 1."),
+        (
+            lambda f: (lengths(centred(f)) ** 2)[:2].sum() / (lengths(centred(f)) ** 2).sum(),
+            "This is the share of two directions: only the first was asked for.",
+        ),
+        (
+            lambda f: lengths(centred(f))[0] ** 2 / lengths(centred(f)).sum() ** 2,
+            "Square each singular value first, and add them up afterwards.",
+        ),
+    ]
+
+    def first_of(features):
+        return lengths(features)[0] ** 2 / (lengths(features) ** 2).sum()
+
+    compare(answer, [case() for _ in range(4)], right, mistakes)
+
+
+@exercise(
+    "7.3",
+    "Two passes, one with a copy of the image. Which logit is the larger one if the ink spoke for the digit?",
+    errors={
+        "shapes cannot be multiplied": "The network takes batches: give each image a batch axis.",
+        "Expected 3D": "The network takes batches: give each image a batch axis.",
+        "out of bounds": "The network returns a batch: first take the image's row of logits, then the digit.",
+        "converted to Scalar": "The network returns a batch: first take the image's row of logits, then the digit.",
+    },
+)
+def fall_without(answer: Callable) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 10))
+
+    @torch.no_grad()
+    def logits(image):
+        return model(image.unsqueeze(0))[0]
+
+    def erased(image, row, column, height, width, value=0.0):
+        image = image.clone()
+        image[0, max(0, row) : row + height, max(0, column) : column + width] = value
+        return image
+
+    def falls(image, row, column, size):
+        return logits(image) - logits(erased(image, row, column, size, size))  # (10,)
+
+    def right(image, digit, row, column, size):
+        return falls(image, row, column, size)[digit].item()
+
+    def case(falling, places=range(4, 18)):
+        image, size = torch.rand(1, 28, 28), random.randint(5, 9)
+        row, column = random.sample(places, 2)
+        each = falls(image, row, column, size)
+        digit = each.argmax() if falling else each.argmin()
+        return image, digit.item(), row, column, size
+
+    mistakes = [
+        (lambda *case: -right(*case), "The sign: if the logit gets smaller without the square, it falls."),
+        (lambda *case: abs(right(*case)), "If the logit rises, the number must be negative."),
+        (
+            lambda x, d, r, c, s: (logits(x).softmax(0) - logits(erased(x, r, c, s, s)).softmax(0))[d],
+            "This is how much the probability falls: the logit was asked for.",
+        ),
+        (lambda x, d, r, c, s: logits(erased(x, r, c, s, s))[d], "This is the new logit. How far did it fall?"),
+        (lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, 1, 1)))[d], "This erases one pixel, not a square."),
+        (
+            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, 0, s, 28)))[d],
+            "This erases whole rows: the columns have limits too.",
+        ),
+        (
+            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s, s, value=1.0)))[d],
+            "This paints the square black: paper is 0.",
+        ),
+        (
+            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s - r, s - c)))[d],
+            "`row:size` begins at `row` and ends before `size`: the square ends before `row + size`.",
+        ),
+        (
+            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s + 1, s + 1)))[d],
+            "This square is one pixel too large: a slice ends before its second number.",
+        ),
+        (
+            lambda x, d, r, c, s: 0.0,
+            "Nothing is erased: axis 0 of the image is the channel, so the rows are on axis 1.",
+        ),
+        (lambda x, d, r, c, s: right(x, d, c, r, s), "Rows and columns are swapped: the row comes first in a tensor."),
+        (
+            lambda x, d, r, c, s: right(x, d, r - s // 2, c - s // 2, s),
+            "`row` and `column` are the upper left corner of the square, not its centre.",
+        ),
+        (
+            lambda x, d, r, c, s: falls(x, r, c, s),
+            "These are the falls of all ten logits: only that of `digit` was asked for.",
+        ),
+    ]
+    compare(
+        lambda *case: answer(model, *case),
+        [case(True), case(False), case(True), case(False), case(True, places=[4, 4])],
+        right,
+        mistakes,
+    )
+
+
+# Notebook 8: your own digits
+
+
+@exercise("8.1", "Paper is most of a picture. Which single number of the picture tells how bright its ground is?")
+def bright_ink(answer: Callable) -> None:
+    def right(picture):
+        return 1 - picture if picture.median() > 0.5 else picture
+
+    def case(is_dark_on_bright, few):
+        ink = torch.zeros(6, 8)
+        ink.view(-1)[torch.randperm(48)[:few]] = 0.85 + 0.1 * torch.rand(few)
+        ink = ink + 0.1 * torch.rand(6, 8) * (ink == 0)
+        return (1 - ink if is_dark_on_bright else ink,)
+
+    cases = [case(is_dark, few) for is_dark in (True, False) for few in (3, 15, 21)]
+    mistakes = [
+        (lambda picture: 1 - picture, "You always invert: a picture whose ink is bright already must stay as it is."),
+        (lambda picture: picture, "You never invert: a picture with dark ink on bright paper must be turned round."),
+        (lambda picture: 1 - right(picture), "It is the wrong way round: now the ink is always dark."),
+        (
+            lambda picture: 1 - picture if picture[0, 0] > 0.5 else picture,
+            "One pixel may be paper or ink: let all pixels decide.",
+        ),
+        (lambda picture: 255 - picture if picture.median() > 0.5 else picture, "White is 1 here, not 255."),
+        (lambda picture: -picture if picture.median() > 0.5 else picture, "The inverse of 0 is 1, and that of 1 is 0."),
+    ]
+    compare(answer, cases, right, mistakes)
+    shifted = torch.full((6, 8), 0.45)
+    shifted.view(-1)[:10] = 0.95
+    if difference(answer(shifted), shifted):
+        raise Hint(
+            "With a grey ground (0.45) and some white ink, your function inverts: the ink pulls the mean up. Sort all "
+            "pixels: the one in the middle belongs to the ground. Notebook 8 names this number."
+        )
+
+
+@exercise("8.2", "One factor for both sides, or the digit is distorted. Which side decides about it?")
+def new_size(answer: Callable) -> None:
+    def scaled(height, width, by, whole=round, least=1):
+        return max(least, whole(height * 20 / by)), max(least, whole(width * 20 / by))
+
+    longer = random.randrange(101, 300, 2)  # odd, so that no side ends in exactly one half
+    sizes = [(longer, random.randint(10, 100)), (random.randint(10, 100), longer)]
+    cases = [*sizes, (100, 37), (37, 100), (97, 100), (12, 7), (500, 5), (5, 500), (50, 50)]
+    mistakes = [
+        (lambda h, w: (20, 20), "This distorts the digit: a 1 becomes as wide as it is high."),
+        (lambda h, w: scaled(h, w, max(h, w))[::-1], "The height comes first."),
+    ]
+    for least in (1, 0):
+        mistakes += [
+            (
+                lambda h, w, least=least: scaled(h, w, h, least=least),
+                "If the digit is wider than high, its width becomes more than 20.",
+            ),
+            (
+                lambda h, w, least=least: scaled(h, w, w, least=least),
+                "If the digit is higher than wide, its height becomes more than 20.",
+            ),
+            (
+                lambda h, w, least=least: scaled(h, w, min(h, w), least=least),
+                "The longer side must become 20, not the shorter one.",
+            ),
+            (
+                lambda h, w, least=least: scaled(h, w, max(h, w), int, least),
+                "Round to the nearest whole number: `int` and `//` only cut off.",
+            ),
+            (
+                lambda h, w, least=least: scaled(h, w, max(h, w), math.ceil, least),
+                "Round to the nearest whole number, not always up.",
+            ),
+            (
+                lambda h, w, least=least: scaled(h, w, max(h, w), float, least),
+                "There are no parts of pixels: `round` makes whole numbers.",
+            ),
+        ]
+    mistakes.append(
+        (
+            lambda h, w: scaled(h, w, max(h, w), least=0),
+            "A very thin stroke loses all its pixels: at least 1 must be left.",
+        )
+    )
+    compare(answer, cases, lambda h, w: scaled(h, w, max(h, w)), mistakes)
+
+
+@exercise("8.3", "A mean in which each place counts as often as it has ink. How much ink is there in each row?")
+def centre_of_mass(answer: Callable) -> None:
+    def right(image):
+        rows, columns = (torch.arange(side) for side in image.shape)
+        total = image.sum()
+        return (image.sum(1) * rows).sum().item() / total.item(), (image.sum(0) * columns).sum().item() / total.item()
+
+    def box(image):
+        places = image.nonzero()
+        return tuple(((places.amin(0) + places.amax(0)) / 2).tolist())
+
+    def case(height, width):
+        image = torch.zeros(height, width)
+        image[1:-2, 3:] = torch.rand(height - 3, width - 3) ** 3
+        image[0, 1] = 0.5
+        return (image,)
+
+    mistakes = [
+        (lambda image: right(image)[::-1], "The row comes first: axis 0 is the height."),
+        (
+            lambda image: right((image > 0).float()),
+            "You count the pixels that have ink: weigh each by how much it has.",
+        ),
+        (box, "This is the middle of the box around the digit: weigh each place by its ink."),
+        (
+            lambda image: tuple((side - 1) / 2 for side in image.shape),
+            "This is the middle of the image, wherever the ink is.",
+        ),
+        (lambda image: tuple(place + 1 for place in right(image)), "The first row has number 0."),
+        (
+            lambda image: tuple(place * image.sum().item() for place in right(image)),
+            "This is a sum: divide by all the ink.",
+        ),
+        (lambda image: tuple(map(round, right(image))), "Do not round: the middle may lie between two pixels."),
+        (
+            lambda image: tuple(divmod(image.argmax().item(), image.shape[1])),
+            "This is the pixel with the most ink: take the mean over all of them.",
+        ),
+    ]
+    compare(answer, [case(random.randint(6, 9), random.randint(10, 14)) for _ in range(4)], right, mistakes)
+
+
+@exercise("8.4", "With what is a threshold compared, and do you have that yet? The prediction itself is as before.")
+def refuse(answer: Callable) -> None:
+    def by(score, threshold, logits, compare_with=torch.lt):
+        best, predictions = score(logits).max(dim=1)
+        return predictions.masked_fill(compare_with(best, threshold), -1)
+
+    def softmax(logits):
+        return logits.softmax(dim=1)
+
+    def case(size, threshold):
+        logits = torch.randn(size, 10)
+        logits[torch.arange(size), torch.randint(0, 10, (size,))] += torch.linspace(2, 8, size)
+        logits[:2] = torch.stack([logits[0] / 50, logits[1] * 20])  # one is refused and one is not, in any case
+        return logits, threshold
+
+    not_predictions = "These are probabilities: the predictions were asked for, or -1."
+    wrong_axis = "Softmax must run over the ten classes of each row, axis 1."
+    cases = [case(random.randint(8, 12), threshold) for threshold in (0.5, 0.8, 0.9)]
+    mistakes = [
+        (lambda logits, t: by(lambda x: x, t, logits), "You compare a logit: make probabilities of the logits first."),
+        (lambda logits, t: by(softmax, t, logits, torch.gt), "It is the wrong way round: refuse the unsure ones."),
+        (lambda logits, t: logits.argmax(dim=1), "You never refuse: what happens below the threshold?"),
+        (lambda logits, t: by(lambda x: x.softmax(dim=0), t, logits), wrong_axis),
+        (
+            lambda logits, t: torch.where(logits.softmax(dim=0).amax(dim=1) < t, -1, logits.argmax(dim=1)),
+            wrong_axis,
+        ),
+        (lambda logits, t: softmax(logits).amax(dim=1), not_predictions),
+        (
+            lambda logits, t: torch.where(softmax(logits).amax(dim=1) < t, -1, softmax(logits).amax(dim=1)),
+            not_predictions,
+        ),
+        (
+            lambda logits, t: logits.argmax(dim=1)[softmax(logits).amax(dim=1) >= t],
+            "Refused images must not vanish: put -1 in their place.",
+        ),
+    ]
+    compare(answer, cases, lambda logits, t: by(softmax, t, logits), mistakes)
 
 
 # Notebook 9: better and faster

@@ -147,6 +147,15 @@ def network(side, classes, end=None, relu=nn.ReLU, flat=None, maps=64, first=nn.
     return nn.Sequential(*layers, *(end or []))
 
 
+def mean_place(image):
+    total = image.sum().item()
+    return tuple((image.sum(1 - axis) * torch.arange(image.shape[axis])).sum().item() / total for axis in (0, 1))
+
+
+def refused(logits, is_refused):
+    return torch.where(is_refused, -1, logits.argmax(1))
+
+
 def step_in_order(order):
     def train_step(model, loss_fn, optimizer, images, labels):
         loss = loss_fn(model(images), labels)
@@ -209,6 +218,78 @@ def reading(eval_first=True, batch=True, record=False, of=lambda logits: logits.
 
 def spread(correct, total):
     return (correct / total * (1 - correct / total) / total) ** 0.5
+
+
+def listening(of=lambda heard, model, images: heard[0], remove=True, after_error=True):
+    def listen(model, layer, images):
+        heard = []
+        handle = layer.register_forward_hook(lambda layer, inputs, output: heard.append(output))
+        try:
+            model(images)
+        except RuntimeError:
+            if after_error:
+                handle.remove()
+            raise
+        if remove:
+            handle.remove()
+        return of(heard, model, images)
+
+    return listen
+
+
+def listens_to_the_input(model, layer, images):
+    heard = []
+    handle = layer.register_forward_hook(lambda layer, inputs, output: heard.append(inputs[0]))
+    model(images)
+    handle.remove()
+    return heard[0]
+
+
+def listens_with_two_arguments(model, layer, images):
+    handle = layer.register_forward_hook(lambda layer, output: None)
+    try:
+        return model(images)
+    finally:
+        handle.remove()
+
+
+def listens_too_late(model, layer, images):
+    heard = []
+    model(images)
+    handle = layer.register_forward_hook(lambda layer, inputs, output: heard.append(output))
+    handle.remove()
+    return heard[0]
+
+
+def share(features, power=2, directions=1):
+    lengths = torch.linalg.svdvals(features) ** power
+    return (lengths[:directions].sum() / lengths.sum()).item()
+
+
+def without(value=0, of=lambda logits: logits, result=lambda whole, erased: whole - erased):
+    def fall_without(model, image, digit, row, column, size):
+        erased = image.clone()
+        erased[0, row : row + size, column : column + size] = value
+        with torch.no_grad():
+            whole, changed = of(model(torch.stack([image, erased])))
+        return result(whole[digit], changed[digit]).item()
+
+    return fall_without
+
+
+def erasing(part):
+    def fall_without(model, image, digit, row, column, size):
+        erased = image.clone()
+        part(erased, row, column, size).zero_()
+        return (model(image.unsqueeze(0)) - model(erased.unsqueeze(0)))[0, digit].item()
+
+    return fall_without
+
+
+def erases_in_place(model, image, digit, row, column, size):
+    before = model(image.unsqueeze(0))[0, digit].item()
+    image[0, row : row + size, column : column + size] = 0
+    return before - model(image.unsqueeze(0))[0, digit].item()
 
 
 def cut(order, batch_size):
@@ -330,6 +411,67 @@ WRONG = [
     ("read_digit", reading(batch=False, of=lambda logits: logits.softmax(0)), "batch axis"),
     ("read_digit", reading(of=lambda logits: logits[0]), "This is the logit"),
     ("read_digit", reading(of=lambda logits: logits.softmax(0)[0]), "always 1"),
+    ("listen", listening(remove=False), "still there"),
+    ("listen", listening(after_error=False), "stops with an error"),
+    ("listen", listening(of=lambda heard, model, images: model(images)), "leaves the whole model"),
+    ("listen", listening(of=lambda heard, model, images: heard), "tensor alone"),
+    ("listen", listens_to_the_input, "what went into the layer"),
+    ("listen", listens_with_two_arguments, "three things"),
+    ("listen", listening(of=lambda heard, model, images: tuple(heard[0].shape)), "keep the tensor itself"),
+    ("listen", listens_too_late, "heard nothing"),
+    ("listen", lambda model, layer, images: layer(images), "through the whole model"),
+    ("first_share", lambda f: share(f - f.mean(0), power=1), "lengths"),
+    ("first_share", lambda f: share(f), "not centred"),
+    ("first_share", lambda f: share(f, power=1), "centre first, and square"),
+    ("first_share", lambda f: share(f - f.mean(1, keepdim=True)), "mean of each image away"),
+    ("first_share", lambda f: share(f - f.mean(1)), "along which axis"),
+    ("first_share", lambda f: share(f - f.mean()), "mean of its own"),
+    ("first_share", lambda f: (torch.linalg.svdvals(f - f.mean(0))[0] ** 2).item(), "not a share yet"),
+    ("first_share", lambda f: (f.var(0).max() / f.var(0).sum()).item(), "not a direction"),
+    ("first_share", lambda f: 100 * share(f - f.mean(0)), "percent"),
+    ("fall_without", without(result=lambda whole, erased: erased - whole), "The sign"),
+    ("fall_without", without(result=lambda whole, erased: (whole - erased).abs()), "must be negative"),
+    ("fall_without", without(of=lambda logits: logits.softmax(1)), "probability falls"),
+    ("fall_without", without(result=lambda whole, erased: erased), "How far did it fall"),
+    ("fall_without", without(value=1), "paints the square black"),
+    ("fall_without", lambda m, x, d, r, c, s: without()(m, x, d, c, r, s), "swapped"),
+    ("fall_without", lambda m, x, d, r, c, s: without()(m, x, d, r - s // 2, c - s // 2, s), "not its centre"),
+    ("fall_without", erasing(lambda x, r, c, s: x[0, r:s, c:s]), "row:size"),
+    ("fall_without", erasing(lambda x, r, c, s: x[0, r : r + s + 1, c : c + s + 1]), "one pixel too large"),
+    ("fall_without", erasing(lambda x, r, c, s: x[r : r + s, c : c + s]), "Nothing is erased"),
+    ("fall_without", lambda m, x, d, r, c, s: m(x.unsqueeze(0))[d].item(), "row of logits"),
+    ("first_share", lambda f: share(f - f.mean(0), directions=2), "two directions"),
+    ("first_share", lambda f: share(f - f.mean(0), power=1) ** 2, "Square each"),
+    ("fall_without", erases_in_place, "changes what it was given"),
+    ("fall_without", lambda m, x, d, r, c, s: m(x)[0, d].item(), "takes batches"),
+    ("bright_ink", lambda picture: 1 - picture, "always invert"),
+    ("bright_ink", lambda picture: picture.clone(), "never invert"),
+    ("bright_ink", lambda picture: 1 - picture if picture.mean() > 0.5 else picture, "pulls the mean"),
+    ("bright_ink", lambda picture: picture if picture.median() > 0.5 else 1 - picture, "wrong way round"),
+    ("bright_ink", lambda picture: 255 - picture if picture.median() > 0.5 else picture, "not 255"),
+    ("new_size", lambda height, width: (20, 20), "distorts"),
+    ("new_size", lambda height, width: (20, max(1, round(width * 20 / height))), "more than 20"),
+    ("new_size", lambda height, width: (20, round(width * 20 / height)), "more than 20"),
+    ("new_size", lambda h, w: (h * 20 / max(h, w), w * 20 / max(h, w)), "`round` makes"),
+    ("new_size", lambda h, w: (h * 20 // max(h, w), w * 20 // max(h, w)), "only cut off"),
+    ("new_size", lambda h, w: (max(1, int(h * 20 / max(h, w))), max(1, int(w * 20 / max(h, w)))), "only cut off"),
+    ("new_size", lambda h, w: (round(h * 20 / max(h, w)), round(w * 20 / max(h, w))), "at least 1"),
+    ("new_size", lambda h, w: (max(1, round(w * 20 / max(h, w))), max(1, round(h * 20 / max(h, w)))), "height comes"),
+    ("centre_of_mass", lambda image: mean_place(image)[::-1], "row comes first"),
+    ("centre_of_mass", lambda image: mean_place((image > 0).float()), "have ink: weigh"),
+    ("centre_of_mass", lambda image: tuple(p + 1 for p in mean_place(image)), "number 0"),
+    ("centre_of_mass", lambda image: ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2), "middle of the image"),
+    ("centre_of_mass", lambda image: tuple(round(p) for p in mean_place(image)), "Do not round"),
+    ("refuse", lambda logits, t: refused(logits, logits.amax(1) < t), "a logit"),
+    (
+        "refuse",
+        lambda logits, t: torch.where(logits.softmax(1).amax(1) < t, -1, logits.softmax(1).amax(1)),
+        "These are",
+    ),
+    ("refuse", lambda logits, t: refused(logits, logits.softmax(1).amax(1) > t), "wrong way round"),
+    ("refuse", lambda logits, t: logits.argmax(1), "never refuse"),
+    ("refuse", lambda logits, t: refused(logits, logits.softmax(0).amax(1) < t), "axis 1"),
+    ("refuse", lambda logits, t: logits.argmax(1)[logits.softmax(1).amax(1) >= t], "must not vanish"),
     ("normalise", lambda a, b: ((a - a.mean()) / a.std(), (b - b.mean()) / b.std()), "their own mean"),
     ("normalise", lambda a, b: (a - a.mean(), b - a.mean()), "deviation is missing"),
     ("normalise", lambda a, b: ((a - a.mean()) / a.std(), b), "in the same way"),
