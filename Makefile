@@ -10,12 +10,13 @@ endif
 FROM_ENVIRONMENT = $(foreach name,EPOCHS BATCH_SIZE LEARN_RATE SEED,$(if $(filter environment,$(origin $(name))),'$(name)=$($(name))'))
 OVERRIDES = $(FROM_ENVIRONMENT) $(patsubst %,'%',$(filter-out PYTHON=% SUBMISSIONS=%,$(MAKEOVERRIDES)))
 
-.PHONY: help execute test lab student instructor check refresh bench clean
+.PHONY: help execute test browser-test lab student instructor check refresh bench clean
 
 help:
 	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
 	@echo "               with other settings: make execute EPOCHS=1 BATCH_SIZE=64 LEARN_RATE=0.05 SEED=7"
 	@echo "make test      run all tests (sets up everything the first time)"
+	@echo "make browser-test   run the notebooks as a learner does, in JupyterLab and Chromium"
 	@echo "make lab       open JupyterLab on the first notebook"
 	@echo "make student     write build/student: the notebooks without solutions and outputs"
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
@@ -29,6 +30,9 @@ execute:
 
 test:
 	@$(PYTHON) scripts/run_tests.py
+
+browser-test:
+	@$(PYTHON) scripts/browser_test.py
 
 lab:
 	@$(PYTHON) scripts/lab.py
