@@ -753,7 +753,7 @@ def listen(answer: Callable) -> None:
         found = answer(model, model[place], images)
         if isinstance(found, tuple) and len(found) == 1 and not difference(found[0], going_in):
             raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
-        if found == tuple(expected.shape):
+        if isinstance(found, tuple) and found == expected.shape:
             raise Hint("This is the shape of what leaves the layer: keep the tensor itself.")
         if isinstance(found, tuple | list) and len(found) == 1 and isinstance(found[0], torch.Tensor):
             raise Hint("This is a tensor in a list or tuple: return the tensor alone.")
