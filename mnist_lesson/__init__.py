@@ -9,7 +9,7 @@
 | 05_training        | `engine.py`  | `train`, `test`, `fit`                  |
 | 06_results         | `results.py` | a run: history, saving, reading it      |
 | 07_look_inside     | `inside.py`, `inside_plots.py` | what the layers see |
-| 08_your_own_digits | `handwriting.py`, `drawing.py` | photos and drawings, prepared |
+| 08_your_own_digits | `handwriting.py`, `pictures.py`, `drawing.py` | photos and drawings, prepared |
 | 09_better_and_faster | `recipes.py` | the fast path and the improved recipe |
 | 10_bug_clinic      | `faults.py`  | twelve ill training programs            |
 

@@ -6,31 +6,20 @@ high or wide, its centre of mass in the middle of 28 x 28. `prepare` makes such 
 For a first reading: `prepare_steps`, `fit` and `centre`. The rest finds the ink on any kind of paper.
 """
 
-import io
 import math
-import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn as nn
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 
+from mnist_lesson.pictures import Picture, PictureError, to_grey
 from mnist_lesson.results import predict
 
-MOST_PIXELS = 50_000_000  # of a picture; a usual phone takes 12 million
-WORK_PIXELS = 750_000  # a larger picture is made smaller first: enough for a number on a whole sheet
-LEAST_SIDE = 8  # pixels: a digit cannot be told from less
 MOST_PIECES = 300  # of ink on a sheet: more is a texture
 LEAST_CONTRAST = 20  # of 255: less is taken for an empty sheet
 INK = 0.3  # less than this share of full ink is the soft rim of a stroke
 THINNEST_STROKE = 1.6  # pixels of 20: thinner strokes are made thicker; 95 % of MNIST's images have thicker ones
-
-Picture = str | Path | bytes | Image.Image | np.ndarray | torch.Tensor
-
-
-class PictureError(ValueError):
-    """A picture cannot be prepared; unlike Pillow's own ValueErrors, it says so in a sentence for its maker."""
 
 
 def prepare(picture: Picture) -> torch.Tensor:
@@ -87,127 +76,6 @@ def read_number(picture: Picture, model: nn.Module) -> list[tuple[int, float]]:
     Raises ValueError as `prepare` does.
     """
     return [predict(image, model, top=1)[0] for image in split(picture)]
-
-
-# From any picture to grey numbers
-
-
-def to_grey(picture: Picture) -> np.ndarray:
-    """Return a picture as grey numbers, uint8, (H, W), 0 black, 255 white, upright, of at most 750,000 pixels.
-
-    Raises ValueError if it cannot be read, or is too large or too small.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of many things that do no harm here
-            return np.asarray(_upright_grey(picture))
-    except PictureError:
-        raise
-    except Exception as error:  # what is wrong with a file, Pillow says in many ways
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise PictureError(
-            f"the picture could not be read ({reason[:80]}), or was closed: open it in another program and save it as "
-            "PNG or JPEG."
-        ) from error
-
-
-def _upright_grey(picture: Picture) -> Image.Image:
-    if isinstance(picture, np.ndarray | torch.Tensor):
-        image = _from_array(picture)
-    else:
-        image = _usual_mode(picture if isinstance(picture, Image.Image) else _open(picture))
-    image = ImageOps.exif_transpose(_shrink(image))  # phones store which side was up
-    return _on_paper(image) if "A" in image.getbands() else image.convert("L")
-
-
-def _open(picture: str | Path | bytes) -> Image.Image:
-    """Read an image file, after a look at its size: a small file may unpack to gigabytes."""
-    if isinstance(picture, bytes):
-        picture = io.BytesIO(picture)
-    elif not isinstance(picture, str | Path):
-        raise PictureError(
-            f"expected a path, bytes, a Pillow image, an array or a tensor, found {type(picture).__name__}."
-        )
-    elif not Path(picture).is_file():
-        problem = "is a folder: name a picture in it" if Path(picture).is_dir() else "does not exist: check its name"
-        raise PictureError(f"{str(picture)[:100]!r} {problem}.")
-    try:
-        file = Image.open(picture)
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(
-            "this is no picture that Pillow can read: use PNG or JPEG (an iPhone's HEIC photo must be converted)."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"expected at most {MOST_PIXELS:,} pixels, found far more: make the picture smaller."
-        ) from error
-    with file as image:
-        _check_size(image.height, image.width)
-        image.draft("L", (1000, 1000))  # a JPEG can be decoded in grey and small, which saves time and memory
-        image.load()
-    return image
-
-
-def _check_size(height: int, width: int) -> None:
-    if height * width > MOST_PIXELS:
-        raise PictureError(
-            f"expected at most {MOST_PIXELS:,} pixels, found {height} x {width}: make the picture smaller."
-        )
-    if min(height, width) < max(LEAST_SIDE, max(height, width) / 100):
-        raise PictureError(
-            f"a picture of {height} x {width} pixels is too small or too narrow for a digit: use a larger one."
-        )
-
-
-def _usual_mode(image: Image.Image) -> Image.Image:
-    """Return a picture in grey or in colours, 8 bits each; with transparency, if it has any."""
-    _check_size(image.height, image.width)
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits
-        return _from_array(np.asarray(ImageOps.exif_transpose(image)))
-    if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
-        return image.convert("RGBA")
-    return image if image.mode in ("L", "LA", "RGB", "RGBA") else image.convert("RGB")
-
-
-def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
-    """Turn an array or a tensor into a Pillow image."""
-    if isinstance(values, torch.Tensor):
-        values = (values.float() if values.is_floating_point() else values).detach().cpu().numpy()
-        values = np.moveaxis(values, 0, -1) if values.ndim == 3 else values
-    values = np.asarray(values)
-    if values.ndim == 3 and values.shape[2] == 1:
-        values = values[:, :, 0]
-    if values.ndim != 2 and not (values.ndim == 3 and values.shape[2] in (3, 4)):
-        raise PictureError(
-            f"expected an array of shape (H, W), (H, W, 3) or (H, W, 4), found {values.shape}: pass a single picture."
-        )
-    _check_size(*values.shape[:2])
-    if values.dtype.kind not in "buif":
-        raise PictureError(f"expected numbers from 0 to 255, or from 0 to 1, found an array of {values.dtype}.")
-    low, high = float(values.min()), float(values.max())
-    largest = 255 if values.dtype.kind == "f" else 65535  # a picture of 16 bits
-    if not 0 <= low <= high <= largest:  # NaN fails every comparison
-        raise PictureError(f"expected numbers from 0 to 255, or from 0 to 1, found {low:g} to {high:g}.")
-    white = 1 if high <= 1 else 255 if high <= 255 else 65535
-    if white == 255 and values.dtype == np.uint8:
-        return Image.fromarray(np.ascontiguousarray(values))
-    grey = np.empty(values.shape, dtype=np.uint8)
-    for row, own in zip(grey, values):  # row by row: all at once would take gigabytes for a large picture
-        row[...] = (own * (255 / white)).round()
-    return Image.fromarray(grey)
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    """Make a large picture smaller by a whole factor: each new pixel is the mean of a square of old ones."""
-    factor = math.ceil(math.sqrt(image.width * image.height / WORK_PIXELS))
-    return image.reduce(factor) if factor > 1 else image
-
-
-def _on_paper(image: Image.Image) -> Image.Image:
-    """Put a drawing with transparent parts on white, or on black if all of its own colours are bright."""
-    own = np.asarray(image.convert("L"))[np.asarray(image.getchannel("A")) > 127]
-    ground = "black" if own.size and own.min() > 127 else "white"
-    return Image.alpha_composite(Image.new("RGBA", image.size, ground), image.convert("RGBA")).convert("L")
 
 
 # From grey numbers to ink
