@@ -36,8 +36,8 @@ def draw_strokes(strokes: Strokes, width: int, height: int, pen_width: float) ->
 def photograph(ink: np.ndarray, paper: float | np.ndarray, grain: float, rng: np.random.Generator) -> np.ndarray:
     """Return a photo of ink, (H, W), 0..1, on paper: uint8, (H, W).
 
-    `paper` is its brightness, 0 to 255. The light comes from one side, by chance, and is up to a quarter
-    stronger there and weaker on the other. `grain` is the standard deviation of the noise.
+    `paper` is its brightness, 0 to 255, one number or (H, W). The light comes from a random side: up to a quarter
+    brighter there, and as much darker on the opposite side. `grain` is the standard deviation of the noise.
     """
     y, x = np.mgrid[-1 : 1 : len(ink) * 1j, -1 : 1 : len(ink[0]) * 1j]
     angle, strength = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.25)

@@ -26,7 +26,8 @@ def prepare(picture: Picture) -> torch.Tensor:
     """Return one handwritten digit as MNIST would show it: float, (1, 28, 28), values in 0..1, ink bright.
 
     `picture` is the path or the bytes of an image file, a Pillow image, an array (H, W), (H, W, 3) or
-    (H, W, 4), or a tensor (H, W) or (channels, H, W); whole numbers from 0 to 255, or fractions from 0 to 1.
+    (H, W, 4), or a tensor (H, W) or (channels, H, W); whole numbers from 0 to 255 (with
+    16 bits to 65535), or fractions from 0 to 1.
     It may be a photo, a scan or a drawing, dark on light or light on dark, of up to 50 million pixels.
     Of a picture that moves, the first frame counts.
     Raises ValueError with one sentence if it cannot be read, or if there is no ink in it.
@@ -59,7 +60,7 @@ def split(picture: Picture) -> torch.Tensor:
     """Return the digits of a sheet, line by line and from left to right, each prepared: (N, 1, 28, 28).
 
     Digits must not touch each other. Small marks between them (points, dashes, commas) are left out.
-    Raises ValueError as `prepare` does.
+    Raises ValueError as `prepare` does, and if there are too many pieces of ink to be digits.
     """
     grey = dark_on_bright(to_grey(picture))
     ink = find_ink(grey, find_paper(grey))
@@ -155,7 +156,7 @@ def find_pieces(ink: np.ndarray) -> np.ndarray:
     """Number the connected pieces of ink: whole numbers, (H, W), 0 where there is none.
 
     Left out are specks, with less than a twentieth of the largest piece's pixels, and what lies along the
-    edge of the picture, such as a strip of the table.
+    edge of the picture, such as a strip of the table (unless hardly anything else would be left).
     """
     pieces = _connected(ink > INK)
     pixels = np.bincount(pieces.ravel())
@@ -278,7 +279,10 @@ def _resize(ink: np.ndarray, longest: int) -> np.ndarray:
 
 
 def centre(ink: np.ndarray) -> np.ndarray:
-    """Place ink of at most 20 x 20 in 28 x 28, so that its centre of mass is as near to pixel (14, 14) as whole pixels allow."""
+    """Place ink of at most 20 x 20 in 28 x 28, its centre of mass as near to pixel (14, 14) as possible.
+
+    It is moved by whole pixels, and no ink leaves the image.
+    """
     place = []
     for axis, side in enumerate(ink.shape):
         mass = ink.sum(axis=1 - axis)

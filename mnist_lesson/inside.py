@@ -1,8 +1,8 @@
 """Look inside a trained network: the helpers of notebook 07. Its figures are in `inside_plots.py`.
 
 In all functions, `images` are (N, 1, 28, 28), float, values in 0..1, and `image` is one of them, (1, 28, 28).
-`model` computes the steps of `CNN`, in its order and with its layers. It may be on any device; what comes back is
-on the CPU. Nothing in the model changes, except in `train_with_snapshots`, which trains it.
+`model` computes the steps of `CNN`, in its order and with its layers. It may be on any device;
+steps, features and maps come back on the CPU. Nothing in the model changes, except in `train_with_snapshots`, which trains it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ STEPS = {
 
 
 def record_steps(images: torch.Tensor, model: nn.Module) -> list[tuple[str, torch.Tensor]]:
-    """Return all that happens in one forward pass, as pairs of the name of a step and what leaves it.
+    """Return the steps of one forward pass, as pairs of the name of a step and what leaves it.
 
     The steps of `CNN`: image (N, 1, 28, 28), conv1 + ReLU (N, 32, 26, 26), pool1 (N, 32, 13, 13),
     conv2 + ReLU (N, 64, 11, 11), pool2 (N, 64, 5, 5), flatten (N, 1600), fc1 + ReLU (N, 64), fc2 (N, 10).
@@ -86,7 +86,7 @@ def pca(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return where each row of (N, D) lies along the two directions of largest variance, and their shares of it.
 
     The places are (N, 2). The shares are (2,), fractions of the variance of all D directions together.
-    A direction has no sign of its own: it is turned so that the longest of its D steps is positive.
+    A direction has no sign of its own: it is turned so that the largest of its D numbers, signs aside, is positive.
     Source: K. Pearson, "On lines and planes of closest fit to systems of points in space",
     Philosophical Magazine 2 (1901), 559-572; computed by the singular value decomposition.
     Raises ValueError unless there are at least two rows and two columns, and the rows differ.

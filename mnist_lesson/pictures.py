@@ -21,7 +21,7 @@ class PictureError(ValueError):
 
 
 def to_grey(picture: Picture) -> np.ndarray:
-    """Return a picture as grey numbers, uint8, (H, W), 0 black, 255 white, upright, of at most 750,000 pixels.
+    """Return a picture as grey numbers, uint8, (H, W), 0 black, 255 white, upright, of about 750,000 pixels at most.
 
     Raises ValueError if it cannot be read, or is too large or too small.
     """

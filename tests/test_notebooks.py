@@ -332,10 +332,14 @@ def test_the_claims_of_notebook_7_hold_in_its_stored_outputs():
     after = dict(zip(*(numbers("measure", pattern) for pattern in (r"(\d+) batches", r"([\d.]+)%"))))
     assert list(after) == [0, 1, 10, 100, 200, 400, 1000, 1875, 3750], mend
     assert after[0] < 15 and after[100] < 33 and 1.8 < after[400] / after[200] < 3 and after[3750] > 95, mend
-    median, largest = (numbers("moved", pattern)[-1] for pattern in (r"less than (\d+)%", r"one by (\d+)%"))
+    median, largest = (numbers("moved", pattern)[-1] for pattern in (r"at most ([\d.]+)%", r"one by ([\d.]+)%"))
     assert median < 25 and largest > 100, mend
     by_gradient, by_chance = numbers("mend-all", r": (\d+)%")
     assert by_gradient > 2 * by_chance, mend
+    (spoilt,) = numbers("spoil", r"(\d+)%")
+    assert 20 < spoilt < 60, mend
+    unsigned = numbers("alike", r"without ([\d.]+)")
+    assert unsigned[0] > 0.4 and unsigned[1] > 0.2, mend
     before, painted = numbers("paint", r"7: ([\d.]+)")
     (alternative,) = outputs(cell_with_id("07_look_inside", "right"), "text/plain")
     assert before - painted > float(re.search(r"fall of logit 7, from [-\d.]+ to (\d+\.\d+)", alternative)[1]), mend
