@@ -104,8 +104,9 @@ def find_ink(grey: np.ndarray, paper: np.ndarray) -> np.ndarray:
     some = depth[:: 1 + len(depth) // 200, :: 1 + len(depth[0]) // 200]  # enough for a median
     depth -= np.median(some)  # most of a picture is paper
     grain = np.median(np.abs(some - np.median(some)))  # half of the paper's pixels differ less from its median
-    darkest = max(9, depth.size // 20_000)
-    full = np.median(np.partition(depth.ravel(), -darkest)[-darkest:])
+    rows = depth[:: 1 + len(depth) // 500]  # of a high picture, every second row tells as much
+    darkest = max(9, rows.size // 20_000)
+    full = np.median(np.partition(rows.ravel(), -darkest)[-darkest:])
     if full < max(LEAST_CONTRAST, 8 * grain):
         raise PictureError("there is no ink in this picture, or too little to see: write larger, or with a darker pen.")
     # A stroke is full in its middle and fades at its rim: less than a fifth is paper, three quarters are full.
@@ -158,21 +159,22 @@ def find_pieces(ink: np.ndarray) -> np.ndarray:
     Left out are specks, with less than a twentieth of the largest piece's pixels, and what lies along the
     edge of the picture, such as a strip of the table (unless hardly anything else would be left).
     """
-    pieces = _connected(ink > INK)
-    pixels = np.bincount(pieces.ravel())
-    pixels[0] = 0
+    is_ink = ink > INK
+    pieces = _connected(is_ink)
+    pixels = np.bincount(pieces[is_ink])
     edge = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
-    lies_along = np.bincount(edge, minlength=len(pixels)) > np.sqrt(pixels)  # a stroke that only ends there does not
+    at_edge = np.bincount(edge[edge > 0], minlength=len(pixels))
+    lies_along = at_edge > np.sqrt(pixels)  # a stroke that only ends there does not
     inside = np.where(lies_along, 0, pixels)
     if inside.max() > pixels.max() / 100:  # otherwise what lies along the edge is the digit
         pixels = inside
-    kept = pixels >= pixels.max() / 20
-    return np.where(kept[pieces], pieces, 0)
+    pieces[is_ink] *= (pixels >= pixels.max() / 20)[pieces[is_ink]]
+    return pieces
 
 
 def _connected(mask: np.ndarray) -> np.ndarray:
     """Number the connected pieces of a mask, (H, W): row by row, each run of ink takes over from those above it."""
-    pieces = np.zeros(mask.shape, dtype=np.int64)
+    pieces = np.zeros(mask.shape, dtype=np.int32)
     same = [0]  # same[i] is a piece that i turned out to belong to, i itself if none
 
     def first(i: int) -> int:
@@ -200,7 +202,8 @@ def _connected(mask: np.ndarray) -> np.ndarray:
             same[other] = piece
         pieces[row, start:end] = piece
         runs.append((start, end, piece))
-    return np.array([first(i) for i in range(len(same))])[pieces]
+    pieces[mask] = np.array([first(i) for i in range(len(same))], dtype=np.int32)[pieces[mask]]
+    return pieces
 
 
 def keep_pieces(ink: np.ndarray, kept: np.ndarray) -> np.ndarray:
