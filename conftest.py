@@ -1,8 +1,9 @@
-"""What all tests share: folders of their own, and a comparison of numbers that allows for rounding."""
+"""What all tests share: folders of their own, fixtures, and a comparison of numbers that allows for rounding."""
 
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,41 @@ def pytest_runtest_setup(item):
     is_notebook = item.path.suffix == ".ipynb"
     os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs" / (item.path.stem if is_notebook else ""))
     os.environ.pop("MPLBACKEND", None) if is_notebook else os.environ.update(MPLBACKEND="agg")
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    """Close the figures that a test leaves open: outside a notebook they stay, and other tests count them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Keep the alternative texts instead of showing the figures, which stay open for the test to look at."""
+    from mnist_lesson import inside_plots, plots
+
+    texts = []
+    for module in (plots, inside_plots):
+        monkeypatch.setattr(module, "show", texts.append)
+    return texts
+
+
+@pytest.fixture
+def model():
+    """The reference network, loaded anew for each test."""
+    from mnist_lesson.results import REFERENCE_DIR, load_run
+
+    return load_run(REFERENCE_DIR).model
+
+
+@pytest.fixture
+def images():
+    """Six images of random numbers, the same ones each time."""
+    import torch
+
+    return torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
 def compare_with_tolerance():

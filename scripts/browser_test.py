@@ -30,6 +30,7 @@ from pathlib import Path
 
 from browser import START_SECONDS, Page, Problem, find_chromium, get, is_root, open_page, running, wait_for_start
 from environment import ROOT, in_own_venv, run_or_exit, use_environment
+from refresh import chosen_notebooks
 
 SECONDS = 600  # for all cells of a notebook
 SHORT = 20  # letters: nothing that short describes a figure
@@ -91,12 +92,7 @@ PREDICTION = f"{PAD_CELL}.querySelector('.lesson-prediction')?.textContent"
 
 def main() -> int:
     use_environment()
-    folder = ROOT / "notebooks"
-    there = [path.stem for path in sorted(folder.glob("[!.]*.ipynb"))]
-    wanted = sys.argv[1:] or there
-    unknown = [name for name in wanted if name not in there]
-    if unknown:
-        sys.exit(f"There is no notebook {' or '.join(unknown)}: the notebooks are {', '.join(there)}.")
+    wanted = [path.stem for path in chosen_notebooks(sys.argv[1:])]
     chromium = find_chromium()
     if chromium is None:
         print(NO_CHROMIUM)
@@ -104,7 +100,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
     try:
         uses = USES if USES.keys() & set(wanted) and has_widgets() else {}
-        return try_all(folder, wanted, chromium, uses, ROOT / "build" / "screenshots")
+        return try_all(ROOT / "notebooks", wanted, chromium, uses, ROOT / "build" / "screenshots")
     except (Problem, OSError) as error:
         print(error)
         return 1

@@ -18,18 +18,22 @@ from environment import ROOT, use_environment
 
 def main() -> int:
     use_environment()
-    wanted = sys.argv[1:]
-    there = {path.stem: path for path in sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))}
-    unknown = [name for name in wanted if name not in there]
-    if unknown:
-        sys.exit(f"There is no notebook {' or '.join(unknown)}: the notebooks are {', '.join(there)}.")
-    for path in [there[name] for name in wanted or there]:
+    for path in chosen_notebooks(sys.argv[1:]):
         with tempfile.TemporaryDirectory() as runs:
             # An empty folder for runs, so that no notebook shows what happens to lie in the user's.
             os.environ["MNIST_LESSON_RUNS"] = runs
             print(f"{path.stem} ...", flush=True)
             refresh(path)
     return 0
+
+
+def chosen_notebooks(names: list[str]) -> list[Path]:
+    """Return the notebooks of these names, or all if there are none; an unknown name ends the script."""
+    there = {path.stem: path for path in sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        sys.exit(f"There is no notebook {' or '.join(unknown)}: the notebooks are {', '.join(there)}.")
+    return [there[name] for name in names or there]
 
 
 def refresh(path: Path) -> None:

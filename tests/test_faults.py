@@ -4,7 +4,6 @@ import ast
 import inspect
 import math
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn as nn
@@ -17,13 +16,6 @@ from mnist_lesson.results import History
 
 NOTEBOOK = "10_bug_clinic"
 each_patient = pytest.mark.parametrize("number", range(1, 13))
-
-
-@pytest.fixture(autouse=True)
-def no_figure_is_left_open():
-    """Outside a notebook a shown figure stays open, and other tests count the open ones."""
-    yield
-    plt.close("all")
 
 
 ZERO, BACKWARD, STEP = (

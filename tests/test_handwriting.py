@@ -10,15 +10,9 @@ from mnist_lesson import handwriting
 from mnist_lesson.drawing import EXAMPLES_DIR, draw_strokes, photograph_digit
 from mnist_lesson.handwriting import prepare, read_number, split
 from mnist_lesson.recipes import load_tensors
-from mnist_lesson.results import REFERENCE_DIR, load_run
 
 Y, X = np.mgrid[:600, :800]
 EXAMPLES = sorted(EXAMPLES_DIR.glob("digit_*.jpg"))
-
-
-@pytest.fixture(scope="module")
-def model():
-    return load_run(REFERENCE_DIR).model.eval()
 
 
 @pytest.fixture(scope="module")

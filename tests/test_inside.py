@@ -1,6 +1,5 @@
-"""mnist_lesson.inside: what is recorded is what happened, the model stays as it was, the figures show what they say."""
+"""mnist_lesson.inside: what is recorded is what happened, and the model stays as it was."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,31 +8,6 @@ from torch import nn
 from mnist_lesson import inside, inside_plots
 from mnist_lesson.engine import train
 from mnist_lesson.model import CNN
-from mnist_lesson.results import REFERENCE_DIR, load_run
-
-
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """Keep the alternative text instead of showing the figure, which stays open for the test to look at."""
-    texts = []
-    monkeypatch.setattr(inside_plots, "show", texts.append)
-    return texts
-
-
-@pytest.fixture
-def images():
-    return torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture
-def model():
-    return load_run(REFERENCE_DIR).model
 
 
 def moody():

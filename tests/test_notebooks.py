@@ -1,7 +1,7 @@
 """The notebooks as files: complete, executed, described, and in step with the helper package."""
 
 import ast
-import html.parser
+import functools
 import json
 import math
 import re
@@ -9,6 +9,7 @@ import statistics
 
 import nbformat
 import pytest
+from browser_test import SHORT, Alternatives
 from environment import ROOT
 
 from mnist_lesson import engine, model
@@ -137,24 +138,14 @@ def test_each_point_is_taught_and_shown(point):
         )
 
 
-class Images(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.alternatives = []
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "img":
-            self.alternatives.append(dict(attributes).get("alt") or "")
-
-
 @each_notebook
 def test_every_figure_has_alternative_text(name):
     for cell in code_cells(name):
         assert not outputs(cell, "image/png"), f"{cell.id}: draw figures with show(), which adds a description"
         for source in outputs(cell, "text/html"):
-            images = Images()
-            images.feed(source)
-            assert images.alternatives and all(len(text) > 20 for text in images.alternatives), cell.id
+            alternatives = Alternatives()
+            alternatives.feed(source)
+            assert alternatives.texts and all(len(text) > SHORT for text in alternatives.texts), cell.id
 
 
 @each_notebook
@@ -299,13 +290,16 @@ def test_the_claims_of_notebook_9_hold_in_the_stored_results():
     assert len(set.intersection(*always)) == 17, mend
 
 
+def printed_numbers(name, cell_id, pattern):
+    """The numbers that a cell of a notebook has printed where the pattern says."""
+    (text,) = outputs(cell_with_id(name, cell_id), "stream")
+    return [float(number) for number in re.findall(pattern, text)]
+
+
 def test_the_claims_of_notebook_8_hold_in_its_stored_outputs():
     """Its cells with counts are not compared by nbval, since another version of Pillow may move one of 60."""
 
-    def numbers(cell_id, pattern):
-        (text,) = outputs(cell_with_id("08_your_own_digits", cell_id), "stream")
-        return [float(number) for number in re.findall(pattern, text)]
-
+    numbers = functools.partial(printed_numbers, "08_your_own_digits")
     mend = "does the text of 08_your_own_digits still fit what its cells print?"
     ways = numbers("table", r"(\d+) of 60")
     assert ways == sorted(ways) and ways[2] < 35 and ways[3] > 55, mend
@@ -324,10 +318,7 @@ def test_the_claims_of_notebook_8_hold_in_its_stored_outputs():
 def test_the_claims_of_notebook_7_hold_in_its_stored_outputs():
     """The numbers of a training in its first minute may differ by some points between machines."""
 
-    def numbers(cell_id, pattern):
-        (text,) = outputs(cell_with_id("07_look_inside", cell_id), "stream")
-        return [float(number) for number in re.findall(pattern, text)]
-
+    numbers = functools.partial(printed_numbers, "07_look_inside")
     mend = "does the text of 07_look_inside still fit what its cells print?"
     after = dict(zip(*(numbers("measure", pattern) for pattern in (r"(\d+) batches", r"([\d.]+)%"))))
     assert list(after) == [0, 1, 10, 100, 200, 400, 1000, 1875, 3750], mend

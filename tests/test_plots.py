@@ -11,20 +11,6 @@ from mnist_lesson import plots
 from mnist_lesson.results import History
 
 
-@pytest.fixture(autouse=True)
-def no_open_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """Keep the alternative text instead of showing the figure, which stays open for the test to look at."""
-    texts = []
-    monkeypatch.setattr(plots, "show", texts.append)
-    return texts
-
-
 def test_show_gives_a_notebook_an_image_with_alternative_text(monkeypatch):
     outputs = []
     display = SimpleNamespace(display=lambda data, raw: outputs.append(data))
