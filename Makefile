@@ -38,16 +38,16 @@ lab:
 	@$(PYTHON) scripts/lab.py
 
 student instructor:
-	@$(PYTHON) scripts/build_class.py $@
+	@$(PYTHON) scripts/classroom/build_class.py $@
 
 check:
-	@$(PYTHON) scripts/check_submissions.py '$(or $(SUBMISSIONS),$(error Say where the handed-in notebooks are: make check SUBMISSIONS=folder))'
+	@$(PYTHON) scripts/classroom/check_submissions.py '$(or $(SUBMISSIONS),$(error Say where the handed-in notebooks are: make check SUBMISSIONS=folder))'
 
 refresh:
 	@$(PYTHON) scripts/refresh.py
 
 bench:
-	@$(PYTHON) scripts/bench.py
+	@$(PYTHON) scripts/measure/bench.py
 
 clean:
 	@$(PYTHON) scripts/clean.py

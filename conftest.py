@@ -49,7 +49,8 @@ def no_open_figures():
 @pytest.fixture
 def shown(monkeypatch):
     """Keep the alternative texts instead of showing the figures, which stay open for the test to look at."""
-    from mnist_lesson import inside_plots, plots
+    from mnist_lesson import plots
+    from mnist_lesson.further import inside_plots
 
     texts = []
     for module in (plots, inside_plots):

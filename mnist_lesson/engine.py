@@ -12,7 +12,7 @@ import torch.nn as nn
 from torch.optim import Optimizer
 
 from mnist_lesson.model import mode
-from mnist_lesson.progress import progress
+from mnist_lesson.progress import progress_bar
 from mnist_lesson.results import History
 
 
@@ -27,7 +27,7 @@ def train(dataloader: Iterable, model: nn.Module, loss_fn: Callable, optimizer: 
     device = next(model.parameters()).device
     correct, loss_sum, size = 0, 0, 0
     with mode(model, training=True):
-        for images, labels in progress(dataloader, "train"):
+        for images, labels in progress_bar(dataloader, "train"):
             images, labels = images.to(device), labels.to(device)
             logits = model(images)  # (N, classes)
             check_batch(logits, labels)
@@ -52,7 +52,7 @@ def test(dataloader: Iterable, model: nn.Module, loss_fn: Callable) -> tuple[flo
     device = next(model.parameters()).device
     correct, loss_sum, size = 0, 0, 0
     with mode(model, training=False), torch.no_grad():
-        for images, labels in progress(dataloader, "test"):
+        for images, labels in progress_bar(dataloader, "test"):
             images, labels = images.to(device), labels.to(device)
             logits = model(images)  # (N, classes)
             check_batch(logits, labels)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tqdm.std import tqdm
 
 
-def progress(dataloader: Iterable, description: str) -> Iterable:
+def progress_bar(dataloader: Iterable, description: str) -> Iterable:
     """Wrap a loader so that a bar shows how far it is, if a person is watching; it vanishes at the end."""
     return tqdm(dataloader, desc=description, disable=not is_watched(), leave=False, file=sys.stdout, unit="batch")
 

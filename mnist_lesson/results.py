@@ -14,11 +14,12 @@ import torch.nn as nn
 
 from mnist_lesson.device import environment
 from mnist_lesson.model import CNN, mode
-from mnist_lesson.progress import progress
+from mnist_lesson.progress import progress_bar
 
 # Tests set the environment variable, so that they never touch the real folder.
 RUNS_DIR = Path(os.environ.get("MNIST_LESSON_RUNS", Path(__file__).resolve().parent.parent / "runs"))
-REFERENCE_DIR = Path(__file__).resolve().parent / "reference"
+STORED_DIR = Path(__file__).resolve().parent / "stored"
+REFERENCE_DIR = STORED_DIR / "reference"
 
 
 @dataclass
@@ -138,13 +139,13 @@ def load_run_or_reference(folder: Path = RUNS_DIR / "05_training") -> Run:
 
 
 def load_expected() -> dict:
-    """Return what ten runs of the lesson's recipe gave, as `scripts/calibrate.py` measured it.
+    """Return what ten runs of the lesson's recipe gave, as `scripts/measure/calibrate.py` measured it.
 
     "final_test_acc": the final test accuracy of each run, a fraction (0..1). "bands": for each curve
     of `History`, the mean, standard deviation, lowest and highest value after each epoch.
     "settings", "seeds", "date" and "environment" say what was run, when and where.
     """
-    return json.loads((Path(__file__).resolve().parent / "expected.json").read_text(encoding="utf-8"))
+    return json.loads((STORED_DIR / "expected.json").read_text(encoding="utf-8"))
 
 
 def compare_with_expected(history: History, settings: dict) -> str:
@@ -174,7 +175,7 @@ def collect_logits(dataloader: Iterable, model: nn.Module) -> tuple[torch.Tensor
     """Return the logits, (N, classes), and the labels, (N,), of all samples, on the CPU."""
     device = next(model.parameters()).device
     with mode(model, training=False), torch.no_grad():
-        batches = [(model(images.to(device)).cpu(), labels) for images, labels in progress(dataloader, "test")]
+        batches = [(model(images.to(device)).cpu(), labels) for images, labels in progress_bar(dataloader, "test")]
     logits, labels = zip(*batches)
     return torch.cat(logits), torch.cat(labels)
 

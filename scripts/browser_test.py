@@ -28,9 +28,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
 from browser import START_SECONDS, Page, Problem, find_chromium, get, is_root, open_page, running, wait_for_start
-from environment import ROOT, in_own_venv, run_or_exit, use_environment
-from refresh import chosen_notebooks
+from install import ROOT, in_own_venv, run_or_exit, use_lesson_python
+
+from notebooks import chosen_notebooks
 
 SECONDS = 600  # for all cells of a notebook
 SHORT = 20  # letters: nothing that short describes a figure
@@ -91,7 +94,7 @@ PREDICTION = f"{PAD_CELL}.querySelector('.lesson-prediction')?.textContent"
 
 
 def main() -> int:
-    use_environment()
+    use_lesson_python()
     wanted = [path.stem for path in chosen_notebooks(sys.argv[1:])]
     chromium = find_chromium()
     if chromium is None:

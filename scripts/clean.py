@@ -6,8 +6,12 @@ Kept: `runs/` (your trained networks), `.venv/` (a long download) and the data.
 from __future__ import annotations
 
 import shutil
+import sys
+from pathlib import Path
 
-from environment import ROOT
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
+from install import ROOT
 
 GENERATED = ["executed", "build", "*.egg-info", ".pytest_cache", ".ruff_cache", "**/.ipynb_checkpoints"]
 GENERATED += [f"{folder}/__pycache__" for folder in (".", "mnist_lesson", "scripts", "tests")]

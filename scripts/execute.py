@@ -19,7 +19,11 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from environment import ROOT, use_environment
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
+from install import ROOT, use_lesson_python
+
+from notebooks import all_notebooks
 
 CELL_TIMEOUT = 3600  # seconds: long enough for many epochs on an old laptop, short enough for a class
 
@@ -34,9 +38,8 @@ PARAMETERS = {
 
 def main() -> int:
     parameters = read_parameters(sys.argv[1:])
-    use_environment()
-    notebooks = sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))
-    return execute_all(notebooks, parameters, ROOT / "executed")
+    use_lesson_python()
+    return execute_all(all_notebooks(), parameters, ROOT / "executed")
 
 
 def read_parameters(arguments: list[str]) -> dict[str, int | float]:

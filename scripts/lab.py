@@ -2,11 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
-from environment import ROOT, become, use_environment
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
+from install import ROOT, become, use_lesson_python
 
 if __name__ == "__main__":
-    use_environment()
+    use_lesson_python()
     os.chdir(ROOT)
     # The file browser shows the whole repository, so that a learner finds the helper package.
     where = [f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/notebooks/01_setup.ipynb"]

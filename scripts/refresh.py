@@ -13,11 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from environment import ROOT, use_environment
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
+from install import use_lesson_python
+
+from notebooks import chosen_notebooks
 
 
 def main() -> int:
-    use_environment()
+    use_lesson_python()
     for path in chosen_notebooks(sys.argv[1:]):
         with tempfile.TemporaryDirectory() as runs:
             # An empty folder for runs, so that no notebook shows what happens to lie in the user's.
@@ -25,15 +29,6 @@ def main() -> int:
             print(f"{path.stem} ...", flush=True)
             refresh(path)
     return 0
-
-
-def chosen_notebooks(names: list[str]) -> list[Path]:
-    """Return the notebooks of these names, or all if there are none; an unknown name ends the script."""
-    there = {path.stem: path for path in sorted((ROOT / "notebooks").glob("[!.]*.ipynb"))}
-    unknown = [name for name in names if name not in there]
-    if unknown:
-        sys.exit(f"There is no notebook {' or '.join(unknown)}: the notebooks are {', '.join(there)}.")
-    return [there[name] for name in names or there]
 
 
 def refresh(path: Path) -> None:

@@ -5,11 +5,14 @@ What follows on the command line goes to pytest: `python scripts/run_tests.py te
 
 import os
 import sys
+from pathlib import Path
 
-from environment import ROOT, become, use_environment
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
+
+from install import ROOT, become, use_lesson_python
 
 if __name__ == "__main__":
-    use_environment()
+    use_lesson_python()
     os.chdir(ROOT)
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800", "--nbval-kernel-startup-timeout=120"]
     become([sys.executable, "-m", "pytest", *options, *sys.argv[1:]])

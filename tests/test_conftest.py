@@ -1,6 +1,7 @@
 """conftest.py: the comparison of stored outputs lets rounding pass, and nothing else."""
 
 import pytest
+
 from conftest import is_close_text
 
 

@@ -10,10 +10,10 @@ import statistics
 import nbformat
 import pytest
 from browser_test import SHORT, Alternatives
-from environment import ROOT
+from install import ROOT
 
 from mnist_lesson import engine, model
-from mnist_lesson.recipes import load_measured
+from mnist_lesson.further.recipes import load_measured
 from mnist_lesson.results import REFERENCE_DIR, load_expected, load_run
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from mnist_lesson import progress as module
-from mnist_lesson.progress import is_watched, progress
+from mnist_lesson.progress import is_watched, progress_bar
 
 
 def notebook_kernel(monkeypatch, allow_stdin):
@@ -27,7 +27,7 @@ def test_output_that_is_collected_is_not_watched(monkeypatch):
     """Or the verdict on an exercise would show the bars of the trainings in it as what the learner printed."""
     notebook_kernel(monkeypatch, allow_stdin=True)
     with contextlib.redirect_stdout(io.StringIO()) as collected:
-        assert list(progress([1, 2, 3], "train")) == [1, 2, 3]
+        assert list(progress_bar([1, 2, 3], "train")) == [1, 2, 3]
     assert collected.getvalue() == ""
 
 
@@ -41,7 +41,7 @@ def test_a_script_is_watched_in_a_terminal(monkeypatch, terminal):
 @pytest.mark.parametrize("watched", [True, False])
 def test_progress_yields_everything_and_draws_only_when_watched(monkeypatch, capsys, watched):
     monkeypatch.setattr(module, "is_watched", lambda: watched)
-    assert list(progress([1, 2, 3], "train")) == [1, 2, 3]
+    assert list(progress_bar([1, 2, 3], "train")) == [1, 2, 3]
     out = capsys.readouterr().out
     assert ("train" in out) == watched
     assert out.split("\r")[-1].strip() == "" and "\n" not in out, "the bar must vanish at its end"

@@ -1,0 +1,59 @@
+# ruff: noqa: F401 (the notebooks call the checkers from here)
+"""The self-checks of all exercises.
+
+    checks.flat_size(flat_size)     judge your function `flat_size`, and print what came out
+    checks.progress()               which exercises you have solved so far
+    checks.reset_progress()         forget them
+
+A checker calls your function with numbers and tensors drawn at random, and compares what it returns with what
+PyTorch or a plain formula gives. It never reads your code. The checkers of a notebook are in the module with its number.
+"""
+
+from collections.abc import Callable
+
+from mnist_lesson.checks.judge import SOLVED_FILE, load_solved
+from mnist_lesson.checks.nb01_setup import add_anywhere, device_of, seeded_numbers
+from mnist_lesson.checks.nb02_data import batch_count, count_classes, make_loaders, to_image
+from mnist_lesson.checks.nb03_visualisation import mean_image, stretch, to_picture, to_pictures
+from mnist_lesson.checks.nb04_model import build, conv_parameters, flat_size, probabilities, size_after
+from mnist_lesson.checks.nb05_training import accuracy, count_correct, cross_entropy, mean_loss, train_step
+from mnist_lesson.checks.nb06_results import best_epoch, interval, precision, read_digit
+from mnist_lesson.checks.nb07_look_inside import fall_without, first_share, listen
+from mnist_lesson.checks.nb08_your_own_digits import bright_ink, centre_of_mass, new_size, refuse
+from mnist_lesson.checks.nb09_better_and_faster import normalise, random_order, report
+from mnist_lesson.checks.nb10_clinic import (
+    mend_1,
+    mend_2,
+    mend_3,
+    mend_4,
+    mend_5,
+    mend_6,
+    mend_7,
+    mend_8,
+    mend_9,
+    mend_10,
+    mend_11,
+    mend_12,
+)
+
+
+def all_checkers() -> list[Callable]:
+    """Return the checkers of all exercises in the order of their numbers."""
+    checkers = [value for value in globals().values() if hasattr(value, "number")]
+    return sorted(checkers, key=lambda checker: [int(part) for part in checker.number.split(".")])
+
+
+def progress() -> None:
+    """Print for each notebook which of its exercises are solved, and which are open."""
+    solved = load_solved()
+    for notebook in sorted({int(checker.number.split(".")[0]) for checker in all_checkers()}):
+        there = [checker for checker in all_checkers() if checker.number.startswith(f"{notebook}.")]
+        still_open = [f"{checker.number} {checker.__name__}" for checker in there if checker.number not in solved]
+        line = f"notebook {notebook:>2}: {len(there) - len(still_open)} of {len(there)} solved"
+        print(f"{line}; open: {', '.join(still_open)}" if still_open else line)
+
+
+def reset_progress() -> None:
+    """Forget which exercises were solved."""
+    SOLVED_FILE.unlink(missing_ok=True)
+    print("Your progress is back to the start.")

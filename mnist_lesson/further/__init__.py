@@ -1,0 +1,1 @@
+"""The modules of the notebooks from 07 on: going further."""
