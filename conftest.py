@@ -1,6 +1,7 @@
 """What all tests share: folders of their own, fixtures, and a comparison of numbers that allows for rounding."""
 
 import os
+import random
 import re
 import shutil
 import sys
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+# All random numbers of the tests follow from this one; another one must give the same verdicts.
+SEED = os.environ.setdefault("MNIST_LESSON_SEED", "0")
+
 # The package reads these when it is imported, so they are set before any test imports it.
 TEMPORARY = Path(tempfile.mkdtemp(prefix="mnist_lesson_tests_"))
+TEMPORARY.chmod(0o755)  # an ordinary user may read the data in it
 os.environ["MNIST_LESSON_DATA"] = str(TEMPORARY / "data")
 os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs")
 os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(TEMPORARY / "compiled")
@@ -26,6 +31,10 @@ def pytest_configure(config):
         compare_with_tolerance()
 
 
+def pytest_report_header(config):
+    return f"MNIST_LESSON_SEED={SEED} (set it to another number to draw other random numbers)"
+
+
 def pytest_unconfigure(config):
     shutil.rmtree(TEMPORARY, ignore_errors=True)
 
@@ -36,6 +45,31 @@ def pytest_runtest_setup(item):
     is_notebook = item.path.suffix == ".ipynb"
     os.environ["MNIST_LESSON_RUNS"] = str(TEMPORARY / "runs" / (item.path.stem if is_notebook else ""))
     os.environ.pop("MPLBACKEND", None) if is_notebook else os.environ.update(MPLBACKEND="agg")
+
+
+@pytest.fixture(autouse=True)
+def seed(request):
+    """Seed every generator for each test alone, so that no test depends on those that ran before it."""
+    name = f"{SEED} {request.node.nodeid}"
+    random.seed(name)
+    number = random.getrandbits(32)
+    for module, function in (("numpy.random", "seed"), ("torch", "manual_seed")):
+        if module in sys.modules:
+            getattr(sys.modules[module], function)(number)
+    return name
+
+
+@pytest.fixture
+def ordinary_user():
+    """Give up the administrator's rights for a test: root may write everywhere, which hides faults."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("Windows keeps rights in another way")
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)  # the user that owns nothing
+    yield
+    if before == 0:
+        os.seteuid(0)
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +84,10 @@ def no_open_figures():
 def shown(monkeypatch):
     """Keep the alternative texts instead of showing the figures, which stay open for the test to look at."""
     from mnist_lesson import plots
-    from mnist_lesson.further import inside_plots
+    from mnist_lesson.further import diagrams, inside_plots
 
     texts = []
-    for module in (plots, inside_plots):
+    for module in (plots, inside_plots, diagrams):
         monkeypatch.setattr(module, "show", texts.append)
     return texts
 

@@ -1,7 +1,7 @@
 """Find, check and load MNIST: the helpers of notebook 02.
 
-torchvision reads MNIST well, but before it does so it only looks whether the unpacked files exist.
-A file that was cut short by a full disk passes that look. This module adds the missing check.
+torchvision reads MNIST well, but it only looks whether the unpacked files exist. A file that was cut short by
+a full disk passes that look. This module adds the missing check.
 """
 
 import atexit
@@ -17,6 +17,8 @@ from pathlib import Path
 
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
+
+from mnist_lesson.files import write_whole
 
 # Tests set the environment variable, so that they never touch the real folder.
 DATA_DIR = Path(os.environ.get("MNIST_LESSON_DATA", Path(__file__).parent.parent / "data")).resolve()
@@ -40,18 +42,14 @@ def load_mnist(train: bool, root: Path = DATA_DIR) -> MNIST:
     try:
         return MNIST(root, train=train, download=True, transform=ToTensor())
     except Exception as error:  # a network has many ways to fail
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise OSError(
-            f"MNIST is not in {root} and could not be downloaded ({reason}): connect to a network, or copy the four "
-            "archives of the repository there."
-        ) from error
+        problem = f"MNIST is not in {root} and could not be downloaded ({(str(error) or repr(error)).splitlines()[0]})"
+        raise OSError(f"{problem}: connect to a network, or copy the archives of the repository there.") from error
 
 
 def prepare_mnist(root: Path = DATA_DIR) -> Path:
     """Check MNIST under `root`, mend what the archives can mend, and return the folder to load from.
 
-    That folder is `root` itself, with one exception: if `root` holds good archives but cannot be
-    written to, they are unpacked into a temporary folder, which is removed when Python ends.
+    That folder is `root` itself; only if it cannot be written to, a temporary one, which is removed when Python ends.
     An empty `root` is left alone: torchvision downloads the files there.
     Raises OSError with one sentence that says which file, what is wrong, and what to do.
     """
@@ -66,25 +64,27 @@ def prepare_mnist(root: Path = DATA_DIR) -> Path:
             _replace(raw / name, content)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise OSError(
-                f"{raw / name} could not be written ({error.strerror}): free some space on the disk, "
-                "then run the lesson again."
-            ) from error
+            problem = f"{raw / name} could not be written ({error.strerror})"
+            raise OSError(f"{problem}: free some space on the disk, then run the lesson again.") from error
         return _unpack_elsewhere(root)
     return root
 
 
-@functools.cache  # once for each root: the folder holds 66 MB
+@functools.cache  # once for each root: the folder holds 55 MB
 def _unpack_elsewhere(root: Path) -> Path:
-    """Copy MNIST from a folder that is read-only to one that lasts as long as this Python, and unpack it there."""
+    """Put the four unpacked files of a folder that is read-only into one that lasts as long as this Python."""
     print(f"{root} cannot be written to: MNIST is unpacked into a temporary folder instead.")
     elsewhere = Path(tempfile.mkdtemp(prefix="mnist_lesson_"))
     atexit.register(shutil.rmtree, elsewhere, ignore_errors=True)
+    there, here = root / "MNIST" / "raw", elsewhere / "MNIST" / "raw"
     try:
-        shutil.copytree(root, elsewhere, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    except (OSError, shutil.Error) as error:
-        raise OSError(f"MNIST could not be copied to {elsewhere} ({error}): free some space on the disk.") from error
-    return prepare_mnist(elsewhere)
+        here.mkdir(parents=True)
+        for name in SHA256:
+            content = (there / name).read_bytes() if _is_good(there / name) else _unpacked(there / f"{name}.gz")
+            write_whole(here / name, content)
+    except OSError as error:
+        raise OSError(f"MNIST could not be unpacked into {here} ({error}): free some space on the disk.") from error
+    return elsewhere
 
 
 def _is_good(path: Path) -> bool:
@@ -104,24 +104,17 @@ def _unpacked(archive: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         problem = getattr(error, "strerror", None) or str(error)
     if hashlib.sha256(content).hexdigest() != SHA256[archive.stem]:
-        raise OSError(
-            f"{archive.stem} is missing or damaged, and its archive {archive} cannot replace it "
-            f"({problem}): restore the archive with `git checkout -- data`, or, with a network, "
-            "delete the folder data/MNIST and run the lesson again, which downloads it."
-        )
+        problem = f"{archive.stem} is missing or damaged, and its archive {archive} cannot replace it ({problem})"
+        mending = "restore the archive with `git checkout -- data`, or, with a network, delete the folder data/MNIST"
+        raise OSError(f"{problem}: {mending} and run the lesson again, which downloads it.")
     return content
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all, and say so if a damaged one was there."""
+    """Write an unpacked file, and say so if a damaged one was there."""
     was_there = path.exists()
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        if path.is_dir():  # some unpacking programs make a folder of that name: set it aside
-            path.rename(Path(tempfile.mkdtemp(prefix=f"{path.name}.aside-", dir=path.parent)) / path.name)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    if path.is_dir():  # some unpacking programs make a folder of that name: set it aside
+        path.rename(Path(tempfile.mkdtemp(prefix=f"{path.name}.aside-", dir=path.parent)) / path.name)
+    write_whole(path, content)
     if was_there:
         print(f"{path.name} was damaged: unpacked again from its archive.")

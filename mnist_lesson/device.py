@@ -9,8 +9,7 @@ import torch
 def choose_device() -> torch.device:
     """Return the accelerator of this machine, or the CPU if it has none.
 
-    An accelerator is whatever PyTorch can compute on besides the CPU: an NVIDIA or AMD card
-    (`cuda`), the GPU of an Apple chip (`mps`), an Intel GPU (`xpu`).
+    An accelerator is an NVIDIA or AMD card (`cuda`), the GPU of an Apple chip (`mps`), an Intel GPU (`xpu`), ...
     """
     if torch.accelerator.is_available():
         device = torch.accelerator.current_accelerator()
@@ -18,15 +17,14 @@ def choose_device() -> torch.device:
             torch.zeros(1, device=device)
             return device
         except RuntimeError as error:  # an old driver, or a card that others have filled
-            reason = str(error).splitlines()[0]
-            print(f"There is an accelerator, {device}, but it cannot be used ({reason}): the CPU does the work.")
+            problem = f"There is an accelerator, {device}, but it cannot be used ({str(error).splitlines()[0]})"
+            print(f"{problem}: the CPU does the work.")
     return torch.device("cpu")
 
 
 def environment() -> dict[str, str]:
     """Return what someone who helps you must know about your machine, as name -> value."""
-    # Imported here: it takes a second, and nothing else in this module needs it.
-    import torchvision
+    import torchvision  # here, since it takes a second and nothing else in this module needs it
 
     return {
         "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
@@ -43,17 +41,14 @@ def environment() -> dict[str, str]:
 def environment_table() -> str:
     """Return `environment()` as text in two columns, ready to paste into a question."""
     rows = environment()
-    width = max(len(name) for name in rows)
+    width = max(map(len, rows))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
 
 
 def _build() -> str:
     """Say for which hardware the installed PyTorch was built."""
-    for name, version in (
-        ("CUDA", torch.version.cuda),
-        ("ROCm", torch.version.hip),
-        ("XPU", getattr(torch.version, "xpu", None)),
-    ):
+    built_for = {"CUDA": torch.version.cuda, "ROCm": torch.version.hip, "XPU": getattr(torch.version, "xpu", None)}
+    for name, version in built_for.items():
         if version:
             return f"{name} {version}"
     return "MPS" if torch.backends.mps.is_built() else "CPU only"
@@ -64,6 +59,5 @@ def _accelerator_name() -> str:
     device = choose_device()
     if device.type == "cpu":
         return "none, the CPU does the work"
-    if device.type in ("cuda", "xpu"):
-        return f"{device.type}: {torch.get_device_module(device).get_device_name()}"
-    return device.type
+    name = getattr(torch.get_device_module(device), "get_device_name", None)  # Apple's chips have none
+    return f"{device.type}: {name()}" if name else device.type

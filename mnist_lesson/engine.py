@@ -1,17 +1,16 @@
 """Train and test a network: the loop of notebook 05.
 
-In all functions, `dataloader` yields pairs of images and labels: images as the model takes them,
-(N, 1, 28, 28) for `CNN`, and labels, whole numbers from 0 to classes - 1, (N,).
-The work is done on the device that the model is on.
+In all functions, `dataloader` yields pairs of images, (N, 1, 28, 28) for `CNN`, and labels, whole numbers from
+0 to classes - 1, (N,). The work is done on the device that the model is on.
 """
 
 from collections.abc import Callable, Iterable
+from numbers import Integral
 
 import torch
 import torch.nn as nn
 from torch.optim import Optimizer
 
-from mnist_lesson.model import mode
 from mnist_lesson.progress import progress_bar
 from mnist_lesson.results import History
 
@@ -19,43 +18,45 @@ from mnist_lesson.results import History
 def train(dataloader: Iterable, model: nn.Module, loss_fn: Callable, optimizer: Optimizer) -> tuple[float, float]:
     """Show the model all of the data once, and change its weights after every batch.
 
-    `loss_fn(logits, labels)` returns the mean loss of the batch.
-    Returns accuracy (a fraction, 0..1) and loss, each a mean over all samples. Both are taken while
-    the weights change, so they lag behind what the model can do at the end.
-    Raises ValueError if the loader is empty, or if logits and labels do not fit together.
+    `loss_fn(logits, labels)` returns the mean loss of the batch. The model is left in train mode.
+    Returns accuracy (0..1) and loss, each a mean over all samples, taken while the weights change.
+    Raises ValueError if the loader is empty, or if logits and labels of its first batch do not fit together.
     """
     device = next(model.parameters()).device
     correct, loss_sum, size = 0, 0, 0
-    with mode(model, training=True):
-        for images, labels in progress_bar(dataloader, "train"):
-            images, labels = images.to(device), labels.to(device)
-            logits = model(images)  # (N, classes)
+    model.train()
+    for images, labels in progress_bar(dataloader, "train"):
+        images, labels = images.to(device), labels.to(device)
+        logits = model(images)  # (N, classes)
+        if size == 0:
             check_batch(logits, labels)
-            loss = loss_fn(logits, labels)
+        loss = loss_fn(logits, labels)
 
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
-            correct += (logits.argmax(1) == labels).type(torch.float).sum().item()
-            loss_sum += loss.item() * len(labels)
-            size += len(labels)
+        correct += (logits.argmax(1) == labels).type(torch.float).sum().item()
+        loss_sum += loss.item() * len(labels)
+        size += len(labels)
     check_size(size)
     return correct / size, loss_sum / size
 
 
 def test(dataloader: Iterable, model: nn.Module, loss_fn: Callable) -> tuple[float, float]:
-    """Measure the model on all of the data. Nothing in it changes.
+    """Measure the model on all of the data. Its weights stay as they are; it is left in eval mode.
 
     Returns and raises the same as `train`.
     """
     device = next(model.parameters()).device
     correct, loss_sum, size = 0, 0, 0
-    with mode(model, training=False), torch.no_grad():
+    model.eval()
+    with torch.no_grad():
         for images, labels in progress_bar(dataloader, "test"):
             images, labels = images.to(device), labels.to(device)
             logits = model(images)  # (N, classes)
-            check_batch(logits, labels)
+            if size == 0:
+                check_batch(logits, labels)
             loss = loss_fn(logits, labels)
 
             correct += (logits.argmax(1) == labels).type(torch.float).sum().item()
@@ -93,21 +94,18 @@ def fit(
 def check_batch(logits: torch.Tensor, labels: torch.Tensor) -> None:
     """Raise ValueError unless there is one row of logits for each label, and one column for each class."""
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        raise ValueError(
-            f"expected logits of shape (N, classes) and labels of shape (N,), found {tuple(logits.shape)} "
-            f"and {tuple(labels.shape)}: check the last layer of the model and what the loader yields."
-        )
-    if labels.dtype != torch.int64:
-        raise ValueError(f"expected labels of the type torch.int64, found {labels.dtype}: convert with labels.long().")
-    if len(labels) == 0:
-        raise ValueError(
-            "expected at least one image in each batch, found an empty batch: check what the loader yields."
-        )
-    if not 0 <= labels.min() <= labels.max() < logits.shape[1]:
-        raise ValueError(
-            f"expected labels from 0 to {logits.shape[1] - 1}, one for each of the {logits.shape[1]} logits, found "
-            f"{labels.min().item()} to {labels.max().item()}: give the last layer of the model one output per class."
-        )
+        found = f"{tuple(logits.shape)} and {tuple(labels.shape)}: check the last layer and what the loader yields."
+        problem = f"logits of shape (N, classes) and labels of shape (N,), found {found}"
+    elif len(labels) == 0:
+        problem = "at least one image in a batch, found an empty batch: check what the loader yields."
+    elif labels.dtype != torch.int64:
+        problem = f"labels of the type torch.int64, found {labels.dtype}: convert with labels.long()."
+    elif not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        problem = f"labels from 0 to {logits.shape[1] - 1}, one for each of the {logits.shape[1]} logits, found "
+        problem += f"{labels.min()} to {labels.max()}: give the last layer of the model one output per class."
+    else:
+        return
+    raise ValueError(f"expected {problem}")
 
 
 def check_size(size: int) -> None:
@@ -118,5 +116,5 @@ def check_size(size: int) -> None:
 
 def check_epochs(epochs: int) -> None:
     """Raise ValueError unless this is a whole number of at least 1."""
-    if not isinstance(epochs, int) or epochs < 1:
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:  # to Python, True is a 1
         raise ValueError(f"epochs must be a whole number of at least 1, found {epochs!r}: set EPOCHS = 5, say.")

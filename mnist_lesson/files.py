@@ -5,12 +5,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file as a whole or not at all; text becomes UTF-8 with `\\n` at the end of each line.
-
-    The content goes to a file beside it first, which then takes its place in one step.
-    Raises OSError if it cannot be written; then what was there before is still there.
-    """
-    path = Path(path)
+    """Write a file as a whole or not at all, text in UTF-8. Raises OSError if that fails."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,8 +1,5 @@
 """The network of the lesson, built up piece by piece in notebook 04."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -35,15 +32,3 @@ class CNN(nn.Module):
         x = torch.flatten(x, start_dim=1)  # (N, 1600)
         x = F.relu(self.fc1(x))  # (N, 64)
         return self.fc2(x)  # (N, num_classes)
-
-
-@contextmanager
-def mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Put the model in train or eval mode, and each of its layers back into its own mode afterwards."""
-    before = {layer: layer.training for layer in model.modules()}
-    model.train(training)
-    try:
-        yield
-    finally:
-        for layer, was_training in before.items():
-            layer.training = was_training

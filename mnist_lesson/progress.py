@@ -13,15 +13,12 @@ def progress_bar(dataloader: Iterable, description: str) -> Iterable:
 
 
 def is_watched() -> bool:
-    """Tell whether a person watches: a stored notebook would keep the bar as a line that never moves.
-
-    Every request to run a cell says whether `input()` could be answered. A live notebook says yes;
-    the programs that run notebooks unattended (papermill, nbclient, nbval) say no.
-    """
+    """Tell whether a person watches: a stored notebook would keep the bar as a line that never moves."""
     if isinstance(sys.stdout, io.StringIO):  # what is printed is collected, as by the checkers of the exercises
         return False
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     if kernel is None:
         return sys.stdout.isatty()
+    # Each request to run a cell says whether input() could be answered: yes in a live notebook, no in unattended ones.
     return kernel.get_parent("shell").get("content", {}).get("allow_stdin", False)

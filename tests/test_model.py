@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
 
-from mnist_lesson.model import CNN, mode
+from mnist_lesson.model import CNN
 
 
 def test_layers_and_parameters():
@@ -34,20 +33,3 @@ def test_each_image_is_read_by_itself():
     model, images = CNN(), torch.rand(5, 1, 28, 28)
     one_by_one = torch.cat([model(image.unsqueeze(0)) for image in images])
     assert torch.allclose(model(images), one_by_one, atol=1e-6)
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("was_training", [True, False])
-def test_mode_is_restored(training, was_training):
-    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).train(was_training)
-    model[1].train(not was_training)  # a layer that somebody froze
-    with mode(model, training):
-        assert all(layer.training == training for layer in model.modules())
-    assert [layer.training for layer in model.modules()] == [was_training, was_training, not was_training]
-
-
-def test_mode_is_restored_after_an_error():
-    model = CNN().eval()
-    with pytest.raises(ZeroDivisionError), mode(model, training=True):
-        1 / 0
-    assert not any(layer.training for layer in model.modules())

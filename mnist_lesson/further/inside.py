@@ -5,14 +5,14 @@ In all functions, `images` are (N, 1, 28, 28), float, values in 0..1, and `image
 steps, features and maps come back on the CPU. Nothing in the model changes, except in `train_with_snapshots`, which trains it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn as nn
 from torch.optim import Optimizer
 
 from mnist_lesson.engine import check_epochs, train
-from mnist_lesson.model import mode
 
 # For each step: the layer to listen at, and whether the step is what goes into it (0) or what comes out (1).
 # ReLU and flatten are functions and not layers, so they show in what the next layer gets.
@@ -25,6 +25,18 @@ STEPS = {
     "fc1 + ReLU": ("fc2", 0),
     "fc2": ("fc2", 1),
 }
+
+
+@contextmanager
+def mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Put the model in train or eval mode, and each of its layers back into its own mode afterwards."""
+    before = {layer: layer.training for layer in model.modules()}
+    model.train(training)
+    try:
+        yield
+    finally:
+        for layer, was_training in before.items():
+            layer.training = was_training
 
 
 def record_steps(images: torch.Tensor, model: nn.Module) -> list[tuple[str, torch.Tensor]]:

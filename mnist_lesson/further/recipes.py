@@ -22,9 +22,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_lesson.data import load_mnist
 from mnist_lesson.engine import check_batch, check_epochs, test
-from mnist_lesson.model import CNN, mode
+from mnist_lesson.model import CNN
 from mnist_lesson.progress import progress_bar
-from mnist_lesson.results import STORED_DIR, History
+from mnist_lesson.results import History
+from mnist_lesson.stored import STORED_DIR
 
 Data = tuple[torch.Tensor, torch.Tensor]  # images and labels
 
@@ -146,7 +147,7 @@ def fit_recipe(
 
     The data are pairs of images, values in 0..1, and labels. The work is done on the device of the model.
     With `bfloat16`, layers compute with numbers of half the size: use it only where `bfloat16_gain` is above 1.
-    The model ends in the channels-last layout, and with `average` it holds the averaged weights.
+    The model ends in eval mode and in the channels-last layout, and with `average` it holds the averaged weights.
     Returns the history, and the seconds of training until the end of each epoch, without the tests.
     A model trained with `normalise` wants its images normalised afterwards too: `to_inputs(images, recipe)`.
     Raises ValueError if `epochs` is not a whole number of at least 1, if there is not one label for each image, or
@@ -161,7 +162,8 @@ def fit_recipe(
     images, labels = to_inputs(train_data[0].to(device), recipe), train_data[1].to(device)
     test_images, test_labels = to_inputs(test_data[0].to(device), recipe), test_data[1].to(device)
     test_batches = list(zip(test_images.split(500), test_labels.split(500)))
-    with mode(model, training=False), torch.no_grad():
+    model.eval()
+    with torch.no_grad():
         check_batch(model(images[:1]).expand(len(labels), -1), labels)  # once, not for every batch
 
     model.to(memory_format=torch.channels_last)  # each pixel's channels side by side in memory: faster
@@ -177,6 +179,7 @@ def fit_recipe(
         print(f"Epoch:{epoch:2d}, Seconds:{sum(seconds):4.0f}, Test_acc:{history.test_acc[-1]:.2%}", flush=True)
     if averaged:
         model.load_state_dict(averaged.module.state_dict())
+        model.eval()  # like the average, which was tested
     return history, list(accumulate(seconds))
 
 
@@ -195,22 +198,22 @@ def train_epoch(
     """
     device = labels.device
     correct, loss_sum = torch.zeros((), device=device), torch.zeros((), device=device)
-    with mode(model, training=True):
-        for batch in progress_bar(random_batches(len(labels), recipe.batch_size, device), "train"):
-            inputs, targets = images[batch], labels[batch]
-            if recipe.augment:
-                inputs = augment(inputs)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                logits = model(inputs)  # (N, classes)
-            loss = loss_fn(logits.float(), targets)
+    model.train()
+    for batch in progress_bar(random_batches(len(labels), recipe.batch_size, device), "train"):
+        inputs, targets = images[batch], labels[batch]
+        if recipe.augment:
+            inputs = augment(inputs)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            logits = model(inputs)  # (N, classes)
+        loss = loss_fn(logits.float(), targets)
 
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
-            # These stay tensors: .item() would make Python wait for a GPU after each batch, and then the GPU for Python.
-            correct += (logits.argmax(1) == targets).sum()
-            loss_sum += loss.detach() * len(targets)
+        # These stay tensors: .item() would make Python wait for a GPU after each batch, and then the GPU for Python.
+        correct += (logits.argmax(1) == targets).sum()
+        loss_sum += loss.detach() * len(targets)
     return correct.item() / len(labels), loss_sum.item() / len(labels)
 
 
