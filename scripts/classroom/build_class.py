@@ -28,22 +28,32 @@ def main() -> int:
         sys.exit(f"Expected one of {' and '.join(KINDS)}, found {' '.join(sys.argv[1:]) or 'nothing'}.")
     kind = sys.argv[1]
     target = ROOT / "build" / kind
-    build(kind, all_notebooks(), target)
+    try:
+        build(kind, all_notebooks(), target)
+    except OSError as error:
+        sys.exit(
+            f"The {kind} version could not be written to {target} ({error.strerror or error}): make room on the disk, "
+            "or make the folder writable, and run this again; an older version stays as it was."
+        )
     print(f"The {kind} version lies in {target.relative_to(ROOT)}.")
     return 0
 
 
 def build(kind: str, notebooks: list[Path], target: Path) -> None:
-    """Write one version of the notebooks to the folder `target`, which is replaced as a whole or not at all."""
+    """Write one version of the notebooks to the folder `target`, which is replaced as a whole or not at all.
+
+    Raises OSError if it cannot be written.
+    """
     import nbformat
+
+    from mnist_lesson.files import write_whole
 
     version = {"student": student_version, "instructor": instructor_version}[kind]
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=target.parent))
     try:
         for path in notebooks:
-            text = nbformat.writes(version(nbformat.read(path, 4)))
-            (part / path.name).write_text(text, encoding="utf-8", newline="\n")
+            write_whole(part / path.name, nbformat.writes(version(nbformat.read(path, 4))))
         part.chmod(0o755)  # mkdtemp lets nobody else read
         old = part.with_suffix(".old")
         if target.exists():

@@ -1,5 +1,8 @@
 """The student version hides solutions and outputs, the instructor version shows everything; nothing else differs."""
 
+import errno
+import os
+
 import nbformat
 import pytest
 from build_class import build, main
@@ -51,9 +54,34 @@ def test_an_old_build_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "student"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["teacher"], ["student", "instructor"]])
-def test_an_unknown_kind_is_one_sentence(arguments, monkeypatch):
+def start(monkeypatch, *arguments):
     monkeypatch.setattr("sys.argv", ["build_class.py", *arguments])
     monkeypatch.setattr("build_class.use_lesson_python", lambda: None)
+    main()
+
+
+@pytest.mark.parametrize("arguments", [[], ["teacher"], ["student", "instructor"]])
+def test_an_unknown_kind_is_one_sentence(arguments, monkeypatch):
     with pytest.raises(SystemExit, match="Expected one of student and instructor"):
-        main()
+        start(monkeypatch, *arguments)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    old = tmp_path / "build" / "student" / "old.ipynb"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    monkeypatch.setattr("build_class.ROOT", tmp_path)
+    monkeypatch.setattr("mnist_lesson.files.write_whole", full)
+    with pytest.raises(SystemExit, match="student version could not be written to .*No space left.*make room"):
+        start(monkeypatch, "student")
+    assert list((tmp_path / "build").iterdir()) == [old.parent] and old.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "build").touch()  # a file where the folder should be stops root too
+    monkeypatch.setattr("build_class.ROOT", tmp_path)
+    with pytest.raises(SystemExit, match="instructor version could not be written"):
+        start(monkeypatch, "instructor")

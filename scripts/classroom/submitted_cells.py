@@ -1,0 +1,108 @@
+"""What is taken from the cells of a handed-in notebook, and which notebook of the lesson it was."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import NamedTuple
+
+from notebooks import all_notebooks
+
+
+class Exercise(NamedTuple):
+    """An exercise of a committed notebook: its number, checker, function, and the id of its cell."""
+
+    number: str
+    checker: str
+    function: str
+    cell_id: str
+
+
+class Cell(NamedTuple):
+    """A code cell of a learner.
+
+    `text` is its Python, and `wanted` holds the place of each statement to run there, with the names that it makes.
+    `computed` are the names that other statements make, `mentioned` the functions that it defines or hands to a
+    checker. `error` says why Python cannot read it, or is empty.
+    """
+
+    cell_id: str
+    text: str
+    wanted: list
+    computed: set
+    mentioned: set
+    error: str
+
+
+def learners_cells(content: bytes) -> list[Cell]:
+    """Return the code cells of a notebook, without the solutions that came with the lesson.
+
+    Raises whatever nbformat raises for a file that is no notebook.
+    """
+    import nbformat
+
+    cells = [cell for cell in nbformat.reads(content.decode("utf-8-sig"), 4).cells if cell.cell_type == "code"]
+    own = [cell for cell in cells if "solution" not in cell.metadata.get("tags", [])]
+    return [read_cell(cell.get("id"), str(cell.source)) for cell in own]
+
+
+def read_cell(cell_id: str, source: str) -> Cell:
+    """Take from a cell what an exercise may need, or the syntax error, if there is one."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    # By words, since they count also where Python cannot read the cell.
+    mentioned = set(re.findall(r"\bdef\s+(\w+)", source)) | set(re.findall(r"\bchecks\.\w+\(\s*(\w+)", source))
+    # The first line of a cell may be a command to measure it; what follows is the learner's.
+    source = re.sub(r"\A\s*%%(time|timeit|capture|prun)\b.*", "pass", source)
+    try:
+        text = TransformerManager().transform_cell(source)  # it also knows lines such as %matplotlib
+        body = ast.parse(text).body
+        wanted = [[index, names_of(node)] for index, node in enumerate(body) if is_definition(node)]
+        computed = {name for node in body if not is_definition(node) for name in names_of(node)}
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return Cell(cell_id, "", [], set(), mentioned, reason(error))
+    return Cell(cell_id, text, wanted, computed, mentioned, "")
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    """Return the names that a statement makes."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+
+
+def is_definition(node: ast.stmt) -> bool:
+    """Tell whether a statement makes a name and computes next to nothing: an import, a function, a plain value."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        costly = (ast.Call, ast.Await, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+        is_function = isinstance(node.value, ast.Lambda)
+        return is_function or not any(isinstance(part, costly) for part in ast.walk(node))
+    return isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+
+
+def reason(error: BaseException) -> str:
+    """Name an error in one line; some have no message."""
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def committed_exercises() -> list[list[Exercise]]:
+    """Return the exercises of each committed notebook."""
+    import nbformat
+
+    from mnist_lesson.checks import all_checkers
+
+    numbers = {checker.__name__: checker.number for checker in all_checkers()}
+    notebooks = []
+    for path in all_notebooks():
+        cells = [c for c in nbformat.read(path, 4).cells if "exercise" in c.metadata.get("tags", [])]
+        calls = [(cell.id, ast.parse(cell.source).body[-1].value) for cell in cells]  # checks.NAME(FUNCTION)
+        notebooks.append([Exercise(numbers[c.func.attr], c.func.attr, c.args[0].id, cell_id) for cell_id, c in calls])
+    return notebooks
+
+
+def best_match(known: list[list[Exercise]], cells: list[Cell]) -> list[Exercise]:
+    """Return the exercises of the committed notebook that a submission comes from, whatever its name is."""
+    ids = {cell.cell_id for cell in cells}
+    names = {name for cell in cells for _, made in cell.wanted for name in made}.union(*(c.mentioned for c in cells))
+    counts = [sum(exercise.cell_id in ids or exercise.function in names for exercise in one) for one in known]
+    return known[counts.index(max(counts))] if any(counts) else []
