@@ -5,10 +5,14 @@ else
 PYTHON ?= python3
 endif
 
-# All variables given on the command line go to the script, so that it can refuse a misspelt one;
-# from the environment it gets those that it knows.
-FROM_ENVIRONMENT = $(foreach name,EPOCHS BATCH_SIZE LEARN_RATE SEED,$(if $(filter environment,$(origin $(name))),'$(name)=$($(name))'))
-OVERRIDES = $(FROM_ENVIRONMENT) $(patsubst %,'%',$(filter-out PYTHON=% SUBMISSIONS=%,$(MAKEOVERRIDES)))
+# A text that the shell takes as it is, apostrophes too.
+quoted = '$(subst ','\'',$(1))'
+
+# All variables that stand on the command line go to the script, so that it can refuse a misspelt one. One that
+# the environment happens to hold, such as a SEED of something else, does not count.
+GIVEN = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+PARAMETERS = $(foreach name,$(filter-out PYTHON SUBMISSIONS,$(GIVEN)),$(call quoted,$(name)=$(value $(name))))
+SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 
 .PHONY: help execute test browser-test lab student instructor check refresh bench clean
 
@@ -26,7 +30,7 @@ help:
 	@echo "make clean     remove what was generated; keeps runs/ and .venv/"
 
 execute:
-	@$(PYTHON) scripts/execute.py $(OVERRIDES)
+	@$(PYTHON) scripts/execute.py $(PARAMETERS)
 
 test:
 	@$(PYTHON) scripts/run_tests.py
@@ -41,7 +45,7 @@ student instructor:
 	@$(PYTHON) scripts/classroom/build_class.py $@
 
 check:
-	@$(PYTHON) scripts/classroom/check_submissions.py '$(or $(SUBMISSIONS),$(error Say where the handed-in notebooks are: make check SUBMISSIONS=folder))'
+	@$(PYTHON) scripts/classroom/check_submissions.py $(call quoted,$(or $(SUBMITTED),$(error Say where the handed-in notebooks are: make check SUBMISSIONS=folder)))
 
 refresh:
 	@$(PYTHON) scripts/refresh.py

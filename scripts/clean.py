@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
 from install import ROOT
 
 GENERATED = ["executed", "build", "*.egg-info", ".pytest_cache", ".ruff_cache", "**/.ipynb_checkpoints"]
-GENERATED += [f"{folder}/__pycache__" for folder in (".", "mnist_lesson", "scripts", "tests")]
+GENERATED += ["__pycache__", *(f"{folder}/**/__pycache__" for folder in ("mnist_lesson", "scripts", "tests"))]
 
 
 def main() -> None:

@@ -10,12 +10,14 @@ others still run, and the exit status is 1.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +27,7 @@ from install import ROOT, use_lesson_python
 
 from notebooks import all_notebooks
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no space left on the disk, or none for this user
 CELL_TIMEOUT = 3600  # seconds: long enough for many epochs on an old laptop, short enough for a class
 
 # What may be changed in 05_training: the type, the smallest and the largest value.
@@ -84,26 +87,26 @@ def execute_all(notebooks: list[Path], parameters: dict, output_dir: Path, timeo
     from mnist_lesson.data import prepare_mnist
 
     try:
-        # The kernels inherit this: the folder that MNIST can be loaded from.
-        os.environ["MNIST_LESSON_DATA"] = str(prepare_mnist())
+        prepare_mnist()  # damaged data is one sentence here, and would be a traceback in each notebook
     except OSError as error:
         print(error)
         return 1
     try:
         (output_dir / "failed").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"{output_dir} could not be made ({error.strerror}): make its folder writable, or free some space.")
+        print(f"Nothing was executed, {cannot_write(error, output_dir)}.")
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
     rows = []
     try:
         for notebook in notebooks:
             print(f"{notebook.stem} ...", flush=True)
-            started = time.time()
+            started, saved_before = time.monotonic(), time_saved(notebook.stem)
             problem = execute_one(notebook, parameters, output_dir, timeout)
-            seconds = time.time() - started
-            print(f"{notebook.stem} {f'FAILED at {problem}' if problem else 'done'}, {seconds:.0f} s", flush=True)
-            rows.append((notebook, seconds, problem, new_test_accuracy(notebook.stem, started)))
+            seconds = time.monotonic() - started
+            print(f"{notebook.stem} {f'FAILED {problem}' if problem else 'done'}, {seconds:.0f} s", flush=True)
+            is_new = time_saved(notebook.stem) != saved_before
+            rows.append((notebook, seconds, problem, saved_accuracy(notebook.stem) if is_new else None))
     except KeyboardInterrupt:
         print("\nStopped: the notebooks that were finished are kept.")
         return 130
@@ -115,14 +118,40 @@ def execute_all(notebooks: list[Path], parameters: dict, output_dir: Path, timeo
 
 
 def execute_one(notebook: Path, parameters: dict, output_dir: Path, timeout: float) -> str | None:
-    """Execute one notebook. Return None, or one line that names the cell and the error."""
+    """Execute one notebook into a folder. Return None, or one line that says where and why it failed."""
+    failed = output_dir / "failed" / notebook.name
+    part = output_dir / f"{notebook.stem}.part.ipynb"
+    try:
+        problem = run_into(part, notebook, parameters, timeout)
+        if not problem:
+            part.replace(output_dir / notebook.name)
+            failed.unlink(missing_ok=True)
+        elif part.is_file():
+            part.replace(failed)
+        return problem
+    except OSError as error:
+        return cannot_write(error, output_dir)
+    finally:
+        with suppress(OSError):  # the folder may have become read-only
+            part.unlink(missing_ok=True)
+
+
+def cannot_write(error: OSError, folder: Path) -> str:
+    """Say why the results cannot be written."""
+    if error.errno in FULL:
+        return f"because the disk is full ({folder}): free some space, then run this again"
+    return f"because {folder} cannot be written to ({error.strerror or error}): make it writable, then run this again"
+
+
+def run_into(part: Path, notebook: Path, parameters: dict, timeout: float) -> str | None:
+    """Run a notebook into the file `part`. Return None, or one line that says where and why it failed.
+
+    Raises OSError if the file cannot be written.
+    """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    failed = output_dir / "failed" / notebook.name
-    part = output_dir / f"{notebook.stem}.part.ipynb"
-    problem = None
     try:
         own = papermill.inspect_notebook(without_fields(notebook))
         papermill.execute_notebook(
@@ -138,21 +167,17 @@ def execute_one(notebook: Path, parameters: dict, output_dir: Path, timeout: flo
             shutdown_kernel="immediate",
             extra_arguments=["--IPKernelApp.log_level=40"],  # no line about the connection
         )
-        part.replace(output_dir / notebook.name)
-        failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
-        problem = f"cell [{error.exec_count}]: {error.ename}: {first_line(error.evalue)}"
+        return f"at cell [{error.exec_count}]: {error.ename}: {first_line(error.evalue)}"
     except CellTimeoutError:
-        problem = f"cell [{last_started(part)}]: not finished after {timeout:g} seconds"
+        return f"at cell [{last_started(part)}]: not finished after {timeout:g} seconds"
     except DeadKernelError:
-        problem = f"cell [{last_started(part)}]: the kernel died, perhaps for lack of memory"
+        return f"at cell [{last_started(part)}]: the kernel died, perhaps for lack of memory"
     except Exception as error:  # no notebook, or a kernel that does not start: the others shall still run
-        problem = f"its start: {type(error).__name__}: {first_line(str(error))}"
-    finally:
-        if problem and part.is_file():
-            part.replace(failed)
-        part.unlink(missing_ok=True)
-    return problem
+        if isinstance(error, OSError) and (error.errno in FULL or error.filename == str(part)):
+            raise
+        return f"at its start: {type(error).__name__}: {first_line(str(error))}"
+    return None
 
 
 def without_fields(path: Path) -> str:
@@ -167,9 +192,18 @@ def first_line(text: str) -> str:
 
 def last_started(notebook: Path) -> int:
     """Return the number in brackets of the last code cell that was started."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    started = [cell["metadata"]["papermill"]["status"] != "pending" for cell in cells if cell["cell_type"] == "code"]
+    started = [cell.metadata.papermill.status != "pending" for cell in code_cells(notebook)]
     return sum(started)
+
+
+def code_cells(notebook: Path) -> list:
+    """Return the code cells of a notebook; none if it cannot be read."""
+    import nbformat
+
+    try:
+        return [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+    except Exception:  # a broken file is broken in its own way, and the line above the table tells
+        return []
 
 
 def print_epochs(text: str) -> None:
@@ -181,23 +215,30 @@ def print_epochs(text: str) -> None:
             tqdm.write(f"    {line}")
 
 
-def new_test_accuracy(name: str, since: float) -> float | None:
-    """Return the final test accuracy of the run that a notebook saved since then, if it saved one."""
+def time_saved(name: str) -> int | None:
+    """Return when the run of a notebook was saved, or None if there is none."""
     from mnist_lesson.results import RUNS_DIR
 
-    record = RUNS_DIR / name / "run.json"
-    if not record.is_file() or record.stat().st_mtime < since:
+    try:
+        return (RUNS_DIR / name / "run.json").stat().st_mtime_ns
+    except OSError:
         return None
-    return json.loads(record.read_text(encoding="utf-8"))["history"]["test_acc"][-1]
+
+
+def saved_accuracy(name: str) -> float:
+    """Return the final test accuracy of the run that a notebook saved."""
+    from mnist_lesson.results import RUNS_DIR
+
+    record = json.loads((RUNS_DIR / name / "run.json").read_text(encoding="utf-8"))
+    return record["history"]["test_acc"][-1]
 
 
 def print_table(rows: list[tuple]) -> None:
     """Print one line for each notebook, and the sum of the seconds."""
     print(f"\n{'notebook':<20} {'cells':>5} {'seconds':>8} {'test accuracy':>14}")
     for notebook, seconds, problem, accuracy in rows:
-        cells = notebook.read_text(encoding="utf-8", errors="replace").count('"cell_type": "code"')
         last = "FAILED" if problem else f"{accuracy:.2%}" if accuracy is not None else ""
-        print(f"{notebook.stem:<20} {cells:>5} {seconds:>8.1f} {last:>14}")
+        print(f"{notebook.stem:<20} {len(code_cells(notebook)):>5} {seconds:>8.1f} {last:>14}")
     print(f"{'together':<20} {'':>5} {sum(seconds for _, seconds, _, _ in rows):>8.1f}")
 
 

@@ -1,4 +1,4 @@
-"""Run a script of this folder in a Python that has all packages of the lesson.
+"""Run a script of this folder in a Python that has all packages of the lesson, and by the lesson's own settings.
 
 `use_lesson_python()` is the first line of every script. Which Python it uses:
 - In an active virtual environment or conda environment: that one, as it is. Nothing is installed
@@ -9,10 +9,15 @@
 
 from __future__ import annotations
 
+import atexit
+import importlib.machinery
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -20,10 +25,37 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 READY = VENV / "lesson-ready"  # names the packages that were installed
 VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+SETTINGS = ROOT / "build" / "settings"  # instead of the user's own; it stays, since Matplotlib's list of fonts is slow
+
+# Settings of the user that would change what Python, Jupyter and Matplotlib do. Kept are those that only
+# say where caches go and how text is printed.
+KEPT = "DONTWRITEBYTECODE|PYCACHEPREFIX|UNBUFFERED|UTF8|IOENCODING|NOUSERSITE"
+PYTHON_SETTINGS = re.compile(rf"PYTHON(?!({KEPT})$)[A-Z]+")
+OTHER_SETTINGS = re.compile(r"(MPL|MATPLOTLIB|IPYTHON).*|JUPYTER_PATH")
+# The folders for data stay: the files with the keys of kernels lie there, and must not be readable for others,
+# which a shared folder with the lesson may not allow.
+JUPYTER_SETTINGS = re.compile(r"JUPYTER(?!_(DATA|RUNTIME)_DIR$).*|JPY_.*")
+
+CAUSES = [  # what pip's and Python's messages show, and what helps
+    (r"No space left|not enough space|Disk quota exceeded", "the disk is full: free about 6 GB, then run this again."),
+    (
+        r"Read-only file system|Permission denied|Access is denied",
+        "its folder cannot be written to: copy the lesson to a folder of your own, then run this again.",
+    ),
+    (
+        r"NewConnectionError|NameResolutionError|Temporary failure in name|getaddrinfo|Network is unreachable|timed? ?out"
+        r"|ProxyError|SSLError|Connection (refused|reset|aborted|broken)|Max retries exceeded|IncompleteRead",
+        "the packages could not be downloaded: check the network, then run this again.",
+    ),
+]
 
 
-def use_lesson_python() -> None:
-    """Go on in a Python that has all packages: this one, or `.venv`, where the script starts again."""
+def use_lesson_python(keep_jupyter: bool = False) -> None:
+    """Go on in a Python that has all packages: this one, or `.venv`, where the script starts again.
+
+    What is started below, the kernels of the notebooks too, sees none of the user's own settings;
+    with `keep_jupyter` those of JupyterLab stay.
+    """
     if sys.version_info < (3, 11):
         sys.exit(
             f"The lesson needs Python 3.11 or newer, this is {sys.version.split()[0]}: start it with a newer one, "
@@ -31,6 +63,9 @@ def use_lesson_python() -> None:
         )
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a terminal that knows few letters must not stop us
+    if forget_python_settings():
+        become([sys.executable, *sys.argv])  # this Python itself still works by them
+    refuse_files_in_the_way([ROOT, ROOT / "notebooks"])
     if in_own_venv() or not in_active_environment():
         make_venv()
         if not in_own_venv():
@@ -42,10 +77,69 @@ def use_lesson_python() -> None:
             f"The active environment {sys.prefix} lacks {', '.join(missing)}: add them with `{command}`, "
             "or deactivate it and run this again, which makes a .venv."
         )
-    # What runs below, the kernels of the notebooks too, finds the helper package and this Python.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    use_lesson_settings(keep_jupyter)
     sys.path.insert(1, str(ROOT))
+
+
+def forget_python_settings() -> bool:
+    """Remove the user's settings of Python from the environment, and tell whether there were any."""
+    found = {name for name in os.environ if PYTHON_SETTINGS.fullmatch(name)}
+    if os.environ.get("PYTHONPATH") in ("", str(ROOT)):  # our own
+        found.discard("PYTHONPATH")
+    for name in found:
+        del os.environ[name]
+    return bool(found)
+
+
+def use_lesson_settings(keep_jupyter: bool) -> None:
+    """Set the environment for all that is started below: it finds the package, this Python and no user's settings."""
+    for name in list(os.environ):
+        if OTHER_SETTINGS.fullmatch(name) or (not keep_jupyter and JUPYTER_SETTINGS.fullmatch(name)):
+            del os.environ[name]
+    settings = settings_folder()
+    folders = {"MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython"}
+    if not keep_jupyter:
+        folders["JUPYTER_CONFIG_DIR"] = "jupyter"
+    for variable, folder in folders.items():
+        os.environ[variable] = str(settings / folder)  # each program makes its own
+    for variable in {"MNIST_LESSON_DATA", "MNIST_LESSON_RUNS"} & os.environ.keys():
+        os.environ[variable] = os.path.abspath(os.environ[variable])  # kernels work in another folder than this script
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernels of this Python come before the user's
+
+
+def settings_folder() -> Path:
+    """Return the folder of the lesson's own settings: a temporary one where the repository cannot be written to."""
+    try:
+        SETTINGS.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=SETTINGS).close()
+        return SETTINGS
+    except OSError as error:
+        problem = error.strerror
+    try:
+        folder = tempfile.mkdtemp(prefix="mnist_lesson_settings_")
+    except OSError:
+        sys.exit(
+            f"Neither {SETTINGS} ({problem}) nor the folder for temporary files can be written to: "
+            "free some space on the disk, then run this again."
+        )
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def refuse_files_in_the_way(folders: list[Path]) -> None:
+    """End with a sentence if a file such as torch.py or random.py would be imported in place of a package."""
+    own = {str(folder) for folder in (ROOT, ROOT / "notebooks", ROOT / "scripts")}
+    elsewhere = [place for place in sys.path if str(Path(place).resolve()) not in own]
+    for folder in folders:
+        modules = [*folder.glob("*.py"), *(init.parent for init in folder.glob("*/__init__.py"))]
+        for path in sorted(modules):
+            is_own = path in (ROOT / "mnist_lesson", ROOT / "conftest.py")
+            if not is_own and importlib.machinery.PathFinder.find_spec(path.stem, elsewhere):
+                sys.exit(
+                    f"{path} stands in the way: Python would import it in place of its own module `{path.stem}` "
+                    "or a package of that name. Rename it, then run this again."
+                )
 
 
 def in_own_venv() -> bool:
@@ -61,30 +155,43 @@ def in_active_environment() -> bool:
 
 
 def requirements() -> list[str]:
-    """Return the runtime packages that pyproject.toml names, such as 'torch>=2.7'."""
+    """Return the packages that pyproject.toml names, such as 'torch>=2.7' or 'nbval>=0.11,<0.12'."""
     import tomllib
 
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
 
 
 def missing_packages() -> list[str]:
-    """Return the runtime packages that this Python lacks or has in too old a version."""
+    """Return the required packages that this Python lacks or has in another version than asked for."""
     return [requirement for requirement in requirements() if not is_installed(requirement)]
 
 
 def is_installed(requirement: str) -> bool:
-    """Tell whether this Python has a package in the version asked for, such as 'torch>=2.7'."""
-    name, _, at_least = requirement.partition(">=")
+    """Tell whether this Python has a package in the version asked for, such as 'nbval>=0.11,<0.12'.
+
+    Only >= and < are known. Raises ValueError for anything else.
+    """
+    name, bounds = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
     try:
-        version = metadata.version(name)
+        version = _numbers(metadata.version(name))
     except metadata.PackageNotFoundError:
         return False
-    return _numbers(version) >= _numbers(at_least)
+    for bound in filter(None, bounds.split(",")):
+        parts = re.fullmatch(r"(>=|<)([\d.]+)", bound)
+        if not parts:
+            raise ValueError(f"Expected bounds such as >=1.2,<2 in pyproject.toml, found {requirement!r}.")
+        limit = _numbers(parts[2])
+        if not (version >= limit if parts[1] == ">=" else version < limit):
+            return False
+    return True
 
 
 def _numbers(version: str) -> list[int]:
     """Turn '2.14.1+cpu' into [2, 14, 1], which compares as versions do."""
-    return [int(number) for number in re.findall(r"\d+", version.split("+")[0])]
+    numbers = [int(number) for number in re.findall(r"\d+", version.split("+")[0])]
+    while numbers and numbers[-1] == 0:  # 2.0 is 2
+        numbers.pop()
+    return numbers
 
 
 def make_venv() -> None:
@@ -100,25 +207,56 @@ def make_venv() -> None:
         clear = [] if VENV_PYTHON.exists() else ["--clear"]
         run_or_exit(
             [sys.executable, "-m", "venv", *clear, str(VENV)],
-            f"could not make a virtual environment (Python's own message is above): {ROOT} must be writable, "
-            "and Debian and Ubuntu need the package python3-venv.",
+            "could not make a virtual environment (Python's own message is above; "
+            "Debian and Ubuntu need the package python3-venv)",
         )
     print("Installing the packages of the lesson. PyTorch is large: this takes minutes, but only once.", flush=True)
+    pip_install(".", "the packages")
+    with suppress(OSError):  # without this note the next run asks pip again, which is quick
+        READY.write_text(packages, encoding="utf-8")
+
+
+def pip_install(what: str, in_words: str) -> None:
+    """Install the lesson in `.venv`: "." or, with extras, ".[draw]"; end with a sentence if that fails.
+
+    The path is relative, since pip would take the end of a folder named `lesson[1]` for an extra.
+    """
+    for name in ("TARGET", "PREFIX", "ROOT", "DRY_RUN"):  # the user's, for another Python than ours
+        os.environ.pop(f"PIP_{name}", None)
+    os.environ["PIP_USER"] = "0"  # also where pip's configuration file says otherwise
     run_or_exit(
-        [str(VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "-e", str(ROOT)],
-        "could not install the packages (pip's own message is above): check the network, then run this again.",
+        [str(VENV_PYTHON), "-P", "-m", "pip", "install", "--disable-pip-version-check", "-e", what],
+        f"could not install {in_words} (pip's own message is above)",
     )
-    READY.write_text(packages, encoding="utf-8")
 
 
 def run_or_exit(command: list[str], sentence: str) -> None:
-    """Run a command and end with the sentence if it fails."""
+    """Run a command in the repository; if it fails, end with the sentence and the cause, as far as it shows."""
     try:
-        code = subprocess.call(command, cwd=ROOT)
+        code, said = run(command)
     except KeyboardInterrupt:
         sys.exit("\nStopped. Run this again to go on.")
     if code:
-        sys.exit(f"The lesson {sentence}")
+        cause = cause_of_failure(said)
+        sys.exit(f"The lesson {sentence}{': ' + cause if cause else '.'}")
+
+
+def cause_of_failure(said: str) -> str:
+    """Return what the last known message in a program's words shows, or "" if none of them is known."""
+    last = [(match.end(), cause) for pattern, cause in CAUSES for match in re.finditer(pattern, said, flags=re.I)]
+    return max(last)[1] if last else ""
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """Run a command in the repository and return its exit status and its error messages, which are shown too."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="backslashreplace"
+    )
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        print(line, end="", file=sys.stderr, flush=True)
+    return process.wait(), "".join(lines)
 
 
 def become(command: list[str]) -> None:

@@ -36,6 +36,8 @@ def refresh(path: Path) -> None:
     import nbformat
     from nbclient import NotebookClient
 
+    from mnist_lesson.files import write_whole
+
     notebook = nbformat.read(path, 4)
     stored = {cell.id: cell.copy() for cell in notebook.cells if "timing" in cell.metadata.get("tags", [])}
     NotebookClient(
@@ -57,12 +59,7 @@ def refresh(path: Path) -> None:
         # New times say nothing new: a cell that prints times keeps its output as long as it has one.
         if cell.id in stored and stored[cell.id].outputs:
             cell.outputs = stored[cell.id].outputs
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(nbformat.writes(notebook), encoding="utf-8", newline="\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, nbformat.writes(notebook))
 
 
 if __name__ == "__main__":

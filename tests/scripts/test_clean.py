@@ -8,6 +8,7 @@ def test_clean(tmp_path, monkeypatch):
     kept = [
         "runs/05_training/run.json",
         ".venv/pyvenv.cfg",
+        ".venv/lib/__pycache__/a.pyc",
         "data/MNIST/raw/train-images-idx3-ubyte",
         "notebooks/a.ipynb",
     ]
@@ -16,6 +17,7 @@ def test_clean(tmp_path, monkeypatch):
         "build/bench.json",
         "notebooks/.ipynb_checkpoints/a.ipynb",
         "tests/__pycache__/a.pyc",
+        "scripts/classroom/__pycache__/a.pyc",
     ]
     for name in kept + gone:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """scripts/execute.py: parameters are checked, notebooks run, and failures are kept and named."""
 
+import ast
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import execute
 import nbformat
@@ -94,13 +96,35 @@ def test_the_table_of_parameters_is_the_notebooks_own():
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_make_hands_everything_over(monkeypatch):
-    """make must not swallow a misspelt variable, and one from the environment counts too."""
-    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", *execute.PARAMETERS):
+    """make must not swallow a misspelt variable; one from the environment may be meant for another program."""
+    monkeypatch.setenv("SEED", "3")
+    given = ["EPOCHS=3", "BATCHSIZE=8;x", 'NOTE=it\'s $(shell exit) $HOME "here"']
+    assert sorted(arguments_from_make(monkeypatch, "execute", *given)) == sorted(["scripts/execute.py", *given])
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("folder", ["handed in", "Anna's work; $(shell exit) $HOME"])
+def test_make_takes_any_name_of_a_folder(monkeypatch, folder):
+    arguments = arguments_from_make(monkeypatch, "check", f"SUBMISSIONS={folder}")
+    assert arguments == ["scripts/classroom/check_submissions.py", folder]
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("given", [[], ["SUBMISSIONS="]])
+def test_make_asks_for_the_folder(monkeypatch, given):
+    monkeypatch.setenv("SUBMISSIONS", "of another program")
+    with pytest.raises(AssertionError, match="make check SUBMISSIONS=folder"):
+        arguments_from_make(monkeypatch, "check", *given)
+
+
+def arguments_from_make(monkeypatch, *given):
+    """Return the arguments that a script gets from make."""
+    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("EPOCHS", "3")
-    command = ["make", "-n", "execute", "BATCHSIZE=8;x", "PYTHON=python"]
-    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert out.stdout.split() == ["python", "scripts/execute.py", "'EPOCHS=3'", "'BATCHSIZE=8;x'"]
+    show = f"'{sys.executable}' -c 'import json, sys; print(json.dumps(sys.argv[1:]))'"
+    result = subprocess.run(["make", *given, f"PYTHON={show}"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def test_failures_are_named_and_kept_and_the_rest_runs(tmp_path, capsys):
@@ -139,7 +163,100 @@ def test_braces_in_the_path(tmp_path):
 def test_no_place_for_the_results(tmp_path, capsys):
     (tmp_path / "executed").write_text("a file where the folder should be")
     assert execute.execute_all([make_notebook(tmp_path, "1", "1")], {}, tmp_path / "executed") == 1
-    assert re.fullmatch(r".*executed could not be made \(.*\): .*\n", capsys.readouterr().out)
+    assert re.fullmatch(
+        r"Nothing was executed, because .*executed cannot be written to \(.*\): .*\n", capsys.readouterr().out
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_disk_is_named_and_the_rest_runs(tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "1.part.ipynb").symlink_to("/dev/full")
+    notebooks = [make_notebook(tmp_path, "1", "print('fine')"), make_notebook(tmp_path, "2", "print('fine')")]
+    assert execute.execute_all(notebooks, {}, tmp_path / "out") == 1
+    said = capsys.readouterr().out
+    assert f"1 FAILED because the disk is full ({tmp_path / 'out'}): free some space" in said and "2 done" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.ipynb", "failed"]
+
+
+@pytest.mark.parametrize("where", ["before it runs", "when it is done"])
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, capsys, where):
+    output = tmp_path / "out"
+    taken = output / ("1.part.ipynb" if where == "before it runs" else "1.ipynb")
+    (taken / "a folder in its place").mkdir(parents=True)
+    assert execute.execute_all([make_notebook(tmp_path, "1", "print('fine')")], {}, output) == 1
+    assert re.search(
+        rf"1 FAILED because {re.escape(str(output))} cannot be written to \(.+\): ", capsys.readouterr().out
+    )
+
+
+def test_a_learners_own_write_error_is_the_notebooks(tmp_path, capsys):
+    """It must not be taken for one of this script."""
+    notebook = make_notebook(tmp_path, "1", "raise OSError(28, 'No space left on device')")
+    assert execute.execute_all([notebook], {}, tmp_path / "out") == 1
+    assert "1 FAILED at cell [1]: OSError: [Errno 28]" in capsys.readouterr().out
+
+
+def test_the_table_counts_code_cells(tmp_path, capsys):
+    """However the file is written, and whatever stands in it."""
+    notebook = make_notebook(tmp_path, "1", "1", "2", """print('"cell_type": "code"')""")
+    content = nbformat.read(notebook, 4)
+    content.cells.append(nbformat.v4.new_markdown_cell("""`"cell_type": "code"`"""))
+    notebook.write_text(json.dumps(content, separators=(",", ":")))
+    (tmp_path / "2.ipynb").write_text("{ this is no notebook")
+    execute.print_table([(notebook, 1.0, None, None), (tmp_path / "2.ipynb", 1.0, "at its start: ...", None)])
+    assert re.findall(r"^(\d) +(\d+) ", capsys.readouterr().out, flags=re.M) == [("1", "3"), ("2", "0")]
+
+
+def test_a_notebook_runs_beside_itself(tmp_path):
+    """Papermill alone would run it where this script was started."""
+    notebook = make_notebook(tmp_path / "books", "1", "import os; print(os.getcwd())")
+    assert execute.execute_all([notebook], {}, tmp_path / "out") == 0
+    assert outputs_of(tmp_path / "out" / "1.ipynb") == [f"{(tmp_path / 'books').resolve()}\n"]
+
+
+SAVE_RUN = """
+import json, os, pathlib
+record = pathlib.Path(os.environ["MNIST_LESSON_RUNS"], "1_run", "run.json")
+record.parent.mkdir(parents=True, exist_ok=True)
+record.write_text(json.dumps({"history": {"test_acc": [0.1, ACCURACY]}}))
+"""
+
+
+def test_only_a_run_of_this_time_has_an_accuracy(tmp_path, capsys, monkeypatch):
+    runs = tmp_path / "runs"
+    monkeypatch.setenv("MNIST_LESSON_RUNS", str(runs))
+    monkeypatch.setattr("mnist_lesson.results.RUNS_DIR", runs)
+
+    def table(source):
+        execute.execute_all([make_notebook(tmp_path, "1_run", source)], {}, tmp_path / "out")
+        return capsys.readouterr().out.split("test accuracy")[1]
+
+    assert "87.65%" in table(SAVE_RUN.replace("ACCURACY", "0.8765"))
+    assert "%" not in table("print('saves nothing')"), "the accuracy of an earlier run was shown"
+    assert "%" not in table("raise ValueError"), "the accuracy of an earlier run was shown"
+    failed = table(SAVE_RUN.replace("ACCURACY", "0.4321") + "raise ValueError")
+    assert "FAILED" in failed and "%" not in failed
+    assert "12.34%" in table(SAVE_RUN.replace("ACCURACY", "0.1234"))
+
+
+def test_parameters_go_only_where_they_are_known(tmp_path):
+    plain = make_notebook(tmp_path, "1_plain", "print('EPOCHS' in globals())")
+    tagged = make_notebook(
+        tmp_path, "2_tagged", "EPOCHS = 5", "SEED = 1", "print(EPOCHS, SEED, 'BATCH_SIZE' in globals())"
+    )
+    content = nbformat.read(tagged, 4)
+    content.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(content, tagged)
+    assert execute.execute_all([plain, tagged], {"EPOCHS": 2, "BATCH_SIZE": 64, "SEED": 7}, tmp_path / "out") == 0
+    assert outputs_of(tmp_path / "out" / "1_plain.ipynb") == ["False\n"]
+    assert outputs_of(tmp_path / "out" / "2_tagged.ipynb") == ["2 1 False\n"], "only EPOCHS is in the tagged cell"
+
+
+def outputs_of(path):
+    """Return what the cells of a notebook printed."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return [output.text for cell in cells for output in cell.outputs if output.output_type == "stream"]
 
 
 def test_a_failed_copy_goes_when_the_notebook_succeeds(tmp_path):
@@ -218,10 +335,15 @@ def test_damaged_data_stops_it_with_one_sentence(tmp_path):
 
 
 def test_other_parameters_reach_the_notebooks(tmp_path, capsys):
-    """One epoch with ten times the learning rate, then notebook 6 on that run."""
+    """One epoch with ten times the learning rate, then notebook 6 on that run: only the cells that this needs."""
     parameters = {"EPOCHS": 1, "BATCH_SIZE": 32, "LEARN_RATE": 0.1, "SEED": 7}
-    notebooks = [NOTEBOOKS / "05_training.ipynb", NOTEBOOKS / "06_results.ipynb"]
-    assert execute.execute_all(notebooks, parameters, tmp_path) == 0
+    training, results = (nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4) for name in ("05_training", "06_results"))
+    training.cells = cells_that_lead_to(training, "settings")  # of the run that is saved
+    results.cells = cells_that_lead_to(results, "history")
+    for name, notebook in (("05_training", training), ("06_results", results)):
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    output = tmp_path / "executed"
+    assert execute.execute_all([tmp_path / "05_training.ipynb", tmp_path / "06_results.ipynb"], parameters, output) == 0
     run = load_run(RUNS_DIR / "05_training")
     assert run.settings == parameters and len(run.history) == 1
     # The answer to an exercise of notebook 5 says so: more than the 93.5 % of the first epoch there.
@@ -229,9 +351,35 @@ def test_other_parameters_reach_the_notebooks(tmp_path, capsys):
     said = capsys.readouterr().out
     assert re.search(r"    Epoch: 1, .*Test_acc:", said), "the training must be seen while it runs"
     assert f"{run.history.test_acc[-1]:.2%}" in said.split("05_training")[-1], "the table must name the accuracy"
-    executed = nbformat.read(tmp_path / "06_results.ipynb", 4)
-    outputs = [
-        "".join(out.get("text", "")) for cell in executed.cells if cell.cell_type == "code" for out in cell.outputs
-    ]
-    assert outputs[0].startswith("Loaded your own run") and "'LEARN_RATE': 0.1" in outputs[0]
-    assert "Epoch: 1" not in json.dumps([cell.source for cell in executed.cells])
+    printed = outputs_of(output / "06_results.ipynb")
+    assert printed[0].startswith("Loaded your own run") and "'LEARN_RATE': 0.1" in printed[0]
+    assert len(nbformat.read(output / "06_results.ipynb", 4).cells) == len(results.cells), "06 has no parameters"
+
+
+def cells_that_lead_to(notebook, name):
+    """Return the first cell that binds a name, and the cells before it that this one needs, and so on."""
+    kept, needed = [], {name}
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    first = next(number for number, cell in enumerate(cells) if name in bound(ast.parse(cell.source).body))
+    for cell in reversed(cells[: first + 1]):
+        body = ast.parse(cell.source).body
+        if bound(body) & needed:
+            kept.insert(0, cell)
+            names = [node for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Name)]
+            loaded = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+            needed = needed - bound(body) | loaded - {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return kept
+
+
+def bound(body):
+    """Return the names that the statements bind, but not those inside of functions and classes."""
+    names = set()
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            names.add(statement.name)
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+        else:
+            stores = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+            names |= {node.id for node in stores if isinstance(node.ctx, ast.Store)}
+    return names
