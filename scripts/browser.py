@@ -1,23 +1,25 @@
-"""Start Chromium without a window, and tell it what to do: the hands and eyes of `scripts/browser_test.py`.
+"""Chromium without a window, driven by Playwright: the hands and eyes of `scripts/browser_test.py`.
 
-Chromium takes its orders as messages in JSON over a websocket, the Chrome DevTools Protocol:
-https://chromedevtools.github.io/devtools-protocol/ describes each of them.
+Playwright takes the Chromium or Chrome that is installed; it downloads none.
 """
 
 from __future__ import annotations
 
-import base64
-import http.client
+import itertools
 import json
 import os
+import re
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:  # scripts/browser_test.py installs it if need be
+    from playwright.sync_api import Page
+
+START_SECONDS = 60  # for a program or a widget to come up
+ANSWER_SECONDS = 60  # for the page to answer: one that hangs never does
 # Chrome comes first: Ubuntu's Chromium is a snap, which sees none of our temporary files.
 NAMES = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome"]
 PLACES = [  # where it lies if it is not on the search path: macOS, Windows
@@ -28,115 +30,33 @@ PLACES = [  # where it lies if it is not on the search path: macOS, Windows
         for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
     ),
 ]
-FLAGS = [
-    "--headless",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",  # in a container that memory is small
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-mock-keychain",  # else macOS asks for a password
-    "--no-proxy-server",
-    # The lesson needs no network: a page that asks for anything outside this machine fails here.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--window-size=1300,1600",
-    "--remote-debugging-port=0",  # a free one: Chromium writes down which
-]
-START_SECONDS = 60  # for a program to come up
-ANSWER_SECONDS = 60  # for a page to answer
+# The lesson needs no network: a page that asks for anything outside this machine fails here.
+FLAGS = ["--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+# A seven, drawn in one stroke: its corners, in parts of the width and height of the drawing pad.
+DIGIT, CORNERS = 7, [(0.27, 0.22), (0.73, 0.22), (0.45, 0.82)]
 
-
-class Problem(Exception):
-    """What keeps a notebook from being tested; the message says it in a sentence."""
-
-
-class Page:
-    """A page of Chromium, with the JavaScript errors that it has reported so far."""
-
-    def __init__(self, address: str) -> None:
-        import websocket
-
-        self.errors: list[str] = []
-        self.number = 0
-        self.socket = websocket.create_connection(
-            address, timeout=ANSWER_SECONDS, suppress_origin=True, http_no_proxy=["127.0.0.1"]
-        )
-        for domain in ("Page", "Runtime", "Log"):
-            self.command(f"{domain}.enable")
-        self.command("Emulation.setFocusEmulationEnabled", enabled=True)  # as if its window were in front
-
-    def command(self, method: str, **parameters: object) -> dict:
-        """Send one order, and return the answer. Raises `Problem` if it is refused or does not come."""
-        import websocket
-
-        self.number += 1
-        message = {"id": self.number, "method": method, "params": parameters}
-        try:
-            self.socket.send(json.dumps(message))
-            while True:
-                message = json.loads(self.socket.recv())
-                self.errors += errors_in(message)
-                if message.get("id") == self.number:
-                    break
-        except websocket.WebSocketTimeoutException:
-            raise Problem(f"the page gave no answer to {method} for {ANSWER_SECONDS} seconds.") from None
-        except (websocket.WebSocketException, OSError, ValueError):
-            raise Problem(f"the browser ended during {method}.") from None
-        if "error" in message:
-            raise Problem(f"the browser refused {method}: {message['error']['message']}.")
-        return message["result"]
-
-    def evaluate(self, expression: str) -> object:
-        """Return the value of an expression in JavaScript; a promise is waited for."""
-        answer = self.command("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise Problem(f"the page could not be asked: {first_line(answer['exceptionDetails'])}.")
-        return answer["result"].get("value")
-
-    def wait_until(self, expression: str, seconds: float) -> bool:
-        """Ask again and again until the expression is true; return False if it is not after that time."""
-        return wait_until(lambda: self.evaluate(f"Boolean({expression})"), seconds)
-
-    def drag(self, points: Sequence[tuple[float, float]]) -> None:
-        """Press the mouse at the first point (x, y in pixels of the page), move through all, and let go at the last."""
-        for kind, (x, y) in [
-            ("mousePressed", points[0]),
-            *(("mouseMoved", point) for point in points),
-            ("mouseReleased", points[-1]),
-        ]:
-            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
-            time.sleep(0.01)  # no hand is faster
-
-    def screenshot(self, path: Path) -> None:
-        """Save a picture of what the page shows, as PNG."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"]))
-
-
-def errors_in(message: dict) -> list[str]:
-    """Return the JavaScript errors that a message of Chromium reports: a list of no or one line.
-
-    Three kinds count: an exception that nothing caught, a call of console.error, and what Chromium itself
-    notes as an error, such as a file that could not be loaded. JupyterLab causes none of them by itself,
-    so none is excused.
-    """
-    method, content = message.get("method"), message.get("params", {})
-    if method == "Runtime.exceptionThrown":
-        return [first_line(content["exceptionDetails"])]
-    if method == "Runtime.consoleAPICalled" and content["type"] == "error":
-        words = [str(part.get("value", part.get("description", ""))) for part in content["args"]]
-        return [" ".join(" ".join(words).split())[:300]]
-    if method == "Log.entryAdded" and content["entry"]["level"] == "error":
-        return [f"{content['entry']['text']} ({content['entry'].get('url', '')[:200]})"]
-    return []
-
-
-def first_line(details: dict) -> str:
-    """Return the first line of an exception in JavaScript."""
-    exception = details.get("exception", {})
-    return str(exception.get("description", exception.get("value", details["text"]))).split("\n")[0][:300]
+# What the page is asked, in JavaScript.
+NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
+IS_READY = f"{NOTEBOOK}?.context?.isReady && {NOTEBOOK}.context.sessionContext.session?.kernel?.status === 'idle'"
+# A request that waits in the kernel's queue behind those of the cells tells when all of them are done. The command
+# itself may end early, after a cell that is expected to fail.
+RUN = f"""(() => {{
+window.lesson = {{ended: false, died: false}};
+const kernel = {NOTEBOOK}.context.sessionContext.session.kernel;
+kernel.statusChanged.connect((_, status) => {{ lesson.died ||= /restarting|dead/.test(status); }});
+const last = () => kernel.requestExecute({{code: '', silent: true, store_history: false}}).done;
+const end = () => {{ lesson.ended = true; }};
+jupyterapp.commands.execute('notebook:run-all-cells').then(last, last).then(end, end);
+}})()"""
+CELLS = f"{NOTEBOOK}.content.model.toJSON().cells"
+FIRST_FIGURE = "document.querySelector('.jp-OutputArea img')"
+SLIDER = ".widget-interact [role=slider]"  # also how Playwright finds it
+SLIDER_NODE = f"document.querySelector('{SLIDER}')"
+SLIDER_FIGURE = "document.querySelector('.widget-interact img')?.alt"
+PAD_CELL = f"{NOTEBOOK}.content.widgets.find((cell) => cell.model.id === 'pad')?.node"
+PAD = f"{PAD_CELL}?.querySelector('canvas')"
+PAD_BOX = f"(({{x, y, width, height}}) => [x, y, width, height])({PAD}.getBoundingClientRect())"
+PREDICTION = f"{PAD_CELL}.querySelector('.lesson-prediction')?.textContent"
 
 
 def find_chromium() -> str | None:
@@ -145,107 +65,153 @@ def find_chromium() -> str | None:
     return next((path for path in candidates if path and Path(path).is_file()), None)
 
 
-@contextmanager
-def open_page(chromium: str, folder: Path) -> Iterator[Page]:
-    """Start Chromium with all its files in `folder`, and close it at the end, whatever happens."""
-    folder.mkdir()
-    as_root = ["--no-sandbox"] if is_root() else []  # its sandbox does not work for root
-    command = [chromium, *FLAGS, *as_root, f"--user-data-dir={folder / 'profile'}", "about:blank"]
-    homes = {name: str(folder) for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR")}
-    with running(command, folder / "chromium.log", {**os.environ, **homes}) as process:
-        note = folder / "profile" / "DevToolsActivePort"
-        wait_for_start(
-            process, lambda: note.is_file() and "\n" in note.read_text(encoding="utf-8"), folder / "chromium.log"
-        )
-        port = int(note.read_text(encoding="utf-8").split()[0])
-        tabs = json.loads(get(port, "/json"))
-        yield Page(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
-
-
 def is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
-    """Run a program beside this one; at the end it and all that it started are gone."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches this script alone, which then ends the others in order
+def open_page(chromium: str, place: Path) -> Iterator[Page]:
+    """Open an empty page in a Chromium of its own, which writes its files to `place`.
+
+    Chromium ends with Playwright: to ask for it would hang after Ctrl-C, which stops Playwright in the middle.
+    """
+    from playwright.sync_api import sync_playwright
+
+    homes = {name: str(place) for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=FLAGS,
+            chromium_sandbox=not is_root(),  # it does not work for root
+            env={**os.environ, **homes},
+            handle_sigint=False,
         )
-        try:
-            yield process
-        finally:
-            end(process)
+        page = browser.new_page(viewport={"width": 1300, "height": 1600})
+        page.set_default_timeout(1000 * ANSWER_SECONDS)
+        yield page
 
 
-def end(process: subprocess.Popen) -> None:
-    """Ask a program to end, then end by force what is left of it and of what it started."""
-    import psutil
+def ask(page: Page, expression: str) -> object:
+    """Return the value of an expression in JavaScript; a promise is waited for.
 
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:  # it has ended already
-        family = []
-    try:
-        process.terminate()
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:  # also after a second Ctrl-C
-        process.kill()
-        if hasattr(os, "killpg"):  # what a program that crashed has left behind is still in its group
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-        for member in family:
-            with suppress(psutil.Error):
-                member.kill()
-        process.wait()
-        wait_until(lambda: not any(is_alive(member) for member in family), 5)  # their files can be removed then
+    Raises an error of Playwright if no answer comes; `page.evaluate` would wait for ever for a page that hangs.
+    """
+    return page.wait_for_function(f"async () => [await ({expression})]").json_value()[0]
 
 
-def is_alive(member) -> bool:
-    """Tell whether a process (of psutil) still runs; one that only waits to be counted does not."""
-    import psutil
+def wait_until(page: Page, expression: str, seconds: float) -> bool:
+    """Wait until an expression in JavaScript is true; return False if it is not after that time."""
+    from playwright.sync_api import TimeoutError
 
     try:
-        return member.is_running() and member.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+        page.wait_for_function(f"() => {expression}", timeout=1000 * seconds, polling=200)
+    except TimeoutError:
         return False
-
-
-def wait_for_start(process: subprocess.Popen, is_up: Callable[[], bool], log: Path) -> None:
-    """Wait until a program is up. Raises `Problem` with the end of its log if it does not come up."""
-    if wait_until(lambda: process.poll() is not None or is_up(), START_SECONDS) and process.poll() is None:
-        return
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
-    name = Path(process.args[0]).name
-    raise Problem("\n".join([f"{name} did not come up within {START_SECONDS} seconds; it said:", *lines]))
-
-
-def wait_until(condition: Callable[[], object], seconds: float) -> bool:
-    """Try a condition again and again until it is true; return False if it is not after that time."""
-    limit = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.2)
     return True
 
 
-def get(port: int, path: str) -> bytes:
-    """Return what a server on this machine answers; b"" if nobody answers or the answer is an error."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.read() if response.status == 200 else b""
-    except OSError:
-        return b""
-    finally:
-        connection.close()
+def sentence(error: Exception) -> str:
+    """Say in one line what an error of Playwright says in many."""
+    return f"the browser did not do what it was asked: {str(error).splitlines()[0][:300]}"
+
+
+def watch_errors(page: Page) -> list[str]:
+    """Return a list that the page's errors in JavaScript are added to, a line each, as they come.
+
+    Three kinds count: an exception that nothing caught, a call of console.error, and what Chromium itself
+    notes as an error, such as a file that could not be loaded. JupyterLab causes none of them by itself,
+    so none is excused.
+    """
+    errors: list[str] = []
+
+    def note(*words: str) -> None:
+        errors.append(" ".join(" ".join(words).split())[:300])
+
+    page.on("pageerror", lambda error: note(f"{error.name or 'Error'}:", error.message))
+    page.on("console", lambda line: line.type == "error" and note(line.text, line.location.get("url", "")))
+    return errors
+
+
+def run_notebook(page: Page, address: str, seconds: float) -> list[str]:
+    """Open a notebook, run all its cells, and return a sentence if not all have run to their end.
+
+    Raises an error of Playwright if the notebook does not come up.
+    """
+    from playwright.sync_api import Error
+
+    page.goto(address, timeout=1000 * START_SECONDS)
+    if not wait_until(page, IS_READY, START_SECONDS):
+        raise Error(f"the notebook was not ready to run within {START_SECONDS} seconds.")
+    problems = run_cells(page, seconds)
+    scroll_to(page, FIRST_FIGURE)
+    return problems
+
+
+def run_cells(page: Page, seconds: float) -> list[str]:
+    """Run all cells, wait for them, and return a sentence if not all have run to their end."""
+    ask(page, RUN)
+    in_time = wait_until(page, "lesson.ended || lesson.died", seconds)
+    left = not_run(ask(page, CELLS))
+    if ask(page, "lesson.died"):
+        return [f"the kernel died{f' in cell {left[0]}' if left else ''}."]
+    if not in_time:
+        return [f"{f'cell {left[0]}' if left else 'the kernel'} was not finished after {seconds:g} seconds."]
+    return [f"cell {left[0]} was not run{', nor what follows' if left[1:] else ''}."] if left else []
+
+
+def not_run(cells: list[dict]) -> list[str]:
+    """Return the ids of the code cells that have not run to their end."""
+    code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    return [cell["id"] for cell in code if cell["execution_count"] is None]
+
+
+def end_kernels(page: Page) -> None:
+    """End the kernels of all notebooks: the next notebook has the machine to itself."""
+    ask(page, "window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+
+
+def scroll_to(page: Page, node: str) -> None:
+    """Bring a part of the page to its middle. On the way the page learns how high its cells are, so one jump misses."""
+    for _ in range(8):
+        ask(page, f"{node}?.scrollIntoView({{block: 'center'}})")
+        page.wait_for_timeout(200)
+
+
+def move_slider(page: Page) -> list[str]:
+    """Move a slider one step with the keyboard, and return a sentence unless the figure with it changes."""
+    if not wait_until(page, f"{SLIDER_NODE} && {SLIDER_FIGURE}", START_SECONDS):
+        return ["there is no slider with a figure."]
+    scroll_to(page, SLIDER_NODE)
+    before = json.dumps(ask(page, SLIDER_FIGURE))
+    page.press(SLIDER, "ArrowRight")
+    if wait_until(page, f"({SLIDER_FIGURE} ?? {before}) !== {before}", START_SECONDS):
+        return []
+    return ["the slider was moved, and the figure with it stayed as it was."]
+
+
+def draw_digit(page: Page) -> list[str]:
+    """Draw a digit on the drawing pad with the mouse, and return a sentence unless it is read as that digit."""
+    if not wait_until(page, PAD, START_SECONDS):
+        return ["cell pad shows no drawing pad."]
+    scroll_to(page, PAD)
+    left, top, width, height = ask(page, PAD_BOX)
+    before = ask(page, PREDICTION)
+    points = [(left + x * width, top + y * height) for x, y in points_along(CORNERS)]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points:
+        page.mouse.move(*point)
+        page.wait_for_timeout(10)  # no hand is faster
+    page.mouse.up()
+    wait_until(page, f"{PREDICTION} !== {json.dumps(before)}", START_SECONDS)
+    page.wait_for_timeout(2000)  # it changes while one draws: wait for the last one
+    after = ask(page, PREDICTION)
+    if re.match(rf"prediction: {DIGIT}\b", str(after)):
+        return []
+    return [f"cell pad shows {after!r} after a {DIGIT} was drawn, and {before!r} before."]
+
+
+def points_along(corners: list[tuple[float, float]], steps: int = 12) -> list[tuple[float, float]]:
+    """Return points on the lines from corner to corner, as a mouse reports them."""
+    parts = [step / steps for step in range(steps + 1)]
+    return [(a + (c - a) * t, b + (d - b) * t) for (a, b), (c, d) in itertools.pairwise(corners) for t in parts]

@@ -2,6 +2,7 @@
 
     python scripts/browser_test.py                     all notebooks
     python scripts/browser_test.py 01_setup 04_model   only these two
+    python scripts/browser_test.py --demand            fail, and do not skip, where there is no browser
 
 Copies of the notebooks are opened in Chromium, without a window, and all their cells are run. A notebook fails
 on an error, a warning, an error in JavaScript, a progress bar that stays, or a figure without alternative text.
@@ -11,9 +12,9 @@ the page. A screenshot of each notebook goes to build/screenshots/.
 
 from __future__ import annotations
 
+import argparse
 import html.parser
 import importlib.util
-import itertools
 import json
 import os
 import re
@@ -21,53 +22,52 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
 
-from browser import START_SECONDS, Page, Problem, find_chromium, get, is_root, open_page, running, wait_for_start
-from install import ROOT, in_own_venv, run_or_exit, use_lesson_python
+from browser import (
+    CELLS,
+    NOTEBOOK,
+    START_SECONDS,
+    ask,
+    draw_digit,
+    end_kernels,
+    find_chromium,
+    is_root,
+    move_slider,
+    open_page,
+    run_notebook,
+    sentence,
+    watch_errors,
+)
+from install import ROOT, in_own_venv, pip_install, use_lesson_python
+from processes import end_process_tree
 
 from notebooks import chosen_notebooks
 
+if TYPE_CHECKING:  # it is installed below, if need be
+    from playwright.sync_api import Page
+
 SECONDS = 600  # for all cells of a notebook
 SHORT = 20  # letters: nothing that short describes a figure
+EXTRAS = ["playwright", "ipycanvas", "ipywidgets"]  # what the extras [browser] and [draw] bring
 NO_CHROMIUM = (
-    "The browser test is skipped, because there is no Chromium and no Chrome here: "
+    "there is no Chromium and no Chrome here: "
     "`sudo apt install chromium` installs Chromium on Debian, elsewhere install Chrome."
-)
-NO_WIDGETS = (
-    "The slider and the drawing pad are not tried, because the active environment lacks ipycanvas: "
-    'python -m pip install -e ".[draw]" in the folder of the lesson adds it.'
 )
 # What JupyterLab and its kernels write goes to folders of their own, so that no setting of the user takes part.
 OWN_FOLDERS = [
     *("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"),
     *("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "MNIST_LESSON_RUNS"),
 ]
-# A seven, drawn in one stroke: its corners, in parts of the width and height of the drawing pad.
-DIGIT, CORNERS = 7, [(0.27, 0.22), (0.73, 0.22), (0.45, 0.82)]
-
-# What the page is asked, in JavaScript.
-NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
-IS_READY = f"{NOTEBOOK}?.context?.isReady && {NOTEBOOK}.context.sessionContext.session?.kernel?.status === 'idle'"
-# A request that waits in the kernel's queue behind those of the cells tells when all of them are done. The command
-# itself may end early, after a cell that is expected to fail.
-RUN = f"""
-window.lesson = {{ended: false, died: false}};
-const kernel = {NOTEBOOK}.context.sessionContext.session.kernel;
-kernel.statusChanged.connect((_, status) => {{ lesson.died ||= /restarting|dead/.test(status); }});
-const last = () => kernel.requestExecute({{code: '', silent: true, store_history: false}}).done;
-const end = () => {{ lesson.ended = true; }};
-jupyterapp.commands.execute('notebook:run-all-cells').then(last, last).then(end, end);
-null  // a promise would be waited for
-"""
-CELLS = f"{NOTEBOOK}.content.model.toJSON().cells"
 # What is wrong in the outputs as the page shows them: pairs of the id of a cell and some words. Only the page knows
 # what widgets show, and whether an output's JavaScript failed.
 PROBLEMS_IN_PAGE = f"""
@@ -84,27 +84,24 @@ PROBLEMS_IN_PAGE = f"""
     ].map((problem) => [cell.model.id, problem]);
 }})
 """
-FIRST_FIGURE = "document.querySelector('.jp-OutputArea img')"
-SLIDER = "document.querySelector('.widget-interact [role=slider]')"
-SLIDER_FIGURE = "document.querySelector('.widget-interact img')?.alt"
-PAD_CELL = f"{NOTEBOOK}.content.widgets.find((cell) => cell.model.id === 'pad')?.node"
-PAD = f"{PAD_CELL}?.querySelector('canvas')"
-PAD_BOX = f"(({{x, y, width, height}}) => [x, y, width, height])({PAD}.getBoundingClientRect())"
-PREDICTION = f"{PAD_CELL}.querySelector('.lesson-prediction')?.textContent"
 
 
 def main() -> int:
     use_lesson_python()
-    wanted = [path.stem for path in chosen_notebooks(sys.argv[1:])]
+    parser = argparse.ArgumentParser(description="Run the notebooks as a learner does: in JupyterLab, in a browser.")
+    parser.add_argument("notebooks", nargs="*", help="such as 04_model; all if none is named")
+    parser.add_argument("--demand", action="store_true", help="fail, and do not skip, where it cannot run")
+    arguments = parser.parse_args()
+    names = [path.stem for path in chosen_notebooks(arguments.notebooks)]
     chromium = find_chromium()
-    if chromium is None:
-        print(NO_CHROMIUM)
-        return 0
+    lack = missing_extras() if chromium else NO_CHROMIUM
+    if lack:
+        print(f"The browser test {'cannot run' if arguments.demand else 'is skipped'}, because {lack}")
+        return 1 if arguments.demand else 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill cleans up as Ctrl-C does
     try:
-        uses = USES if USES.keys() & set(wanted) and has_widgets() else {}
-        return try_all(ROOT / "notebooks", wanted, chromium, uses, ROOT / "build" / "screenshots")
-    except (Problem, OSError) as error:
+        return try_all(ROOT / "notebooks", names, chromium, USES, ROOT / "build" / "screenshots")
+    except OSError as error:
         print(error)
         return 1
     except KeyboardInterrupt:
@@ -112,18 +109,16 @@ def main() -> int:
         return 130
 
 
-def has_widgets() -> bool:
-    """Tell whether sliders and drawing pads can be shown. In `.venv` what they need is installed if it is missing."""
-    if importlib.util.find_spec("ipycanvas"):
-        return True
-    if not in_own_venv():
-        print(NO_WIDGETS)
-        return False
-    run_or_exit(
-        [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-e", f"{ROOT}[draw]"],
-        "could not install the drawing pad (pip's own message is above): check the network, then run this again.",
-    )
-    return True
+def missing_extras() -> str | None:
+    """Say which packages are missing, or return None. In `.venv` they are installed, and nowhere else."""
+    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
+    if missing and in_own_venv():
+        pip_install(".[browser,draw]", "what the browser test needs")
+        importlib.invalidate_caches()
+    elif missing:
+        command = 'python -m pip install -e ".[browser,draw]"'
+        return f"the active environment lacks {', '.join(missing)}: `{command}` in the folder of the lesson adds them."
+    return None
 
 
 def try_all(
@@ -132,8 +127,10 @@ def try_all(
     """Try notebooks of a folder in the browser, say what is wrong with each, and return the exit status.
 
     `uses` are functions for the notebooks in which more is to be done than to run the cells; all cells of a
-    notebook may take `seconds`.
+    notebook may take `seconds`. Raises OSError if JupyterLab does not come up.
     """
+    from playwright.sync_api import Error
+
     failed = 0
     # Windows keeps the files of a program that has just ended for a moment.
     with tempfile.TemporaryDirectory(prefix="mnist_lesson_browser_", ignore_cleanup_errors=True) as temporary:
@@ -144,12 +141,12 @@ def try_all(
                 print(f"{name} ...", flush=True)
                 started, problems = time.monotonic(), []
                 try:
-                    with open_page(chromium, place / name) as page:
+                    with open_page(chromium, place) as page:
                         problems += try_notebook(page, address.format(name=name), uses.get(name), seconds)
-                        page.screenshot(screenshots / f"{name}.png")
-                        page.evaluate("window.jupyterapp?.serviceManager.sessions.shutdownAll()")
-                except Problem as problem:
-                    problems.append(str(problem))
+                        page.screenshot(path=screenshots / f"{name}.png")
+                        end_kernels(page)
+                except Error as error:
+                    problems.append(sentence(error))
                 print(f"{name} {'FAILED' if problems else 'done'}, {time.monotonic() - started:.0f} s")
                 print("".join(f"    {name}: {problem}\n" for problem in problems), end="", flush=True)
                 failed += bool(problems)
@@ -174,74 +171,74 @@ def copy_notebooks(source: Path, target: Path) -> None:
 def start_jupyterlab(place: Path) -> Iterator[str]:
     """Start JupyterLab with all its files in `place`, and end it at the end.
 
-    What it gives is the address of a notebook, with {name} for its name.
+    What it gives is the address of a notebook, with {name} for its name. Raises OSError if it does not come up.
     """
     from mnist_lesson.data import prepare_mnist
 
+    prepare_mnist()
     notifications = place / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
     notifications.mkdir(parents=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # else it asks the person, and the network
     (notifications / "notification.jupyterlab-settings").write_text(json.dumps(quiet), encoding="utf-8")
     environment = {**os.environ, **{name: str(place / name) for name in OWN_FOLDERS}}
-    environment["MNIST_LESSON_DATA"] = str(prepare_mnist())
     environment.pop("MPLBACKEND", None)
 
-    port, token = free_port(), secrets.token_hex(16)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port, token = probe.getsockname()[1], secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--ServerApp.root_dir={place / 'root'}"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     command += [f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True"]
     command += ["--LanguageServerManager.autodetect=False"]  # it would ask npm
     command += ["--ServerApp.allow_root=True"] if is_root() else []
-    log = place / "jupyterlab.log"
-    with running(command, log, environment) as process:
-        wait_for_start(process, lambda: get(port, f"/api/status?token={token}"), log)
-        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}.ipynb?token={token}&reset"
+    with (place / "jupyterlab.log").open("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches this script alone, which then ends the others in order
+        )
+        try:
+            if not comes_up(process, port):
+                log.seek(0)
+                raise OSError(
+                    f"JupyterLab did not come up within {START_SECONDS} seconds; it said:\n{log.read()[-2000:]}"
+                )
+            yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}.ipynb?token={token}&reset"
+        finally:
+            end_process_tree(process)
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def comes_up(process: subprocess.Popen, port: int) -> bool:
+    """Wait until a program answers on a port, and tell whether it does."""
+    limit = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < limit:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return True
+        except OSError:
+            time.sleep(0.2)
+    return False
 
 
 def try_notebook(page: Page, address: str, use: Callable | None, seconds: float) -> list[str]:
     """Run a notebook in the browser, and return what is wrong: a sentence each."""
-    problems = []
+    from playwright.sync_api import Error
+
+    problems, errors = [], watch_errors(page)
     try:
-        page.command("Page.navigate", url=address)
-        if not page.wait_until(IS_READY, START_SECONDS):
-            raise Problem(f"it was not ready to run within {START_SECONDS} seconds.")
-        unfinished = run_cells(page, seconds)
-        scroll_to(page, FIRST_FIGURE)
-        if use and not unfinished:
+        problems += run_notebook(page, address, seconds)
+        if use and not problems:
             problems += use(page)
-        time.sleep(1)  # for what it still draws
-        problems += problems_in(page.evaluate(CELLS))
-        problems += [f"cell {cell} {problem}" for cell, problem in page.evaluate(PROBLEMS_IN_PAGE)]
-        problems += unfinished
-    except Problem as problem:
-        problems.append(str(problem))
-    problems += [f"the page reports a JavaScript error: {error}" for error in page.errors]
+        page.wait_for_timeout(1000)  # for what it still draws
+        problems += problems_in(ask(page, CELLS))
+        problems += [f"cell {cell} {problem}" for cell, problem in ask(page, PROBLEMS_IN_PAGE)]
+    except Error as error:
+        problems.append(sentence(error))
+    problems += [f"the page reports a JavaScript error: {error}" for error in errors]
     return list(dict.fromkeys(problems))
-
-
-def run_cells(page: Page, seconds: float) -> list[str]:
-    """Run all cells, wait for them, and return a sentence if not all have run to their end."""
-    page.evaluate(RUN)
-    in_time = page.wait_until("lesson.ended || lesson.died", seconds)
-    left = not_run(page.evaluate(CELLS))
-    if page.evaluate("lesson.died"):
-        return [f"the kernel died{f' in cell {left[0]}' if left else ''}."]
-    if not in_time:
-        return [f"{f'cell {left[0]}' if left else 'the kernel'} was not finished after {seconds:g} seconds."]
-    return [f"cell {left[0]} was not run{', nor what follows' if left[1:] else ''}."] if left else []
-
-
-def not_run(cells: list[dict]) -> list[str]:
-    """Return the ids of the code cells that have not run to their end."""
-    code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
-    return [cell["id"] for cell in code if cell["execution_count"] is None]
 
 
 def problems_in(cells: list[dict]) -> list[str]:
@@ -282,49 +279,6 @@ class Alternatives(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attributes: list) -> None:
         if tag == "img":
             self.texts.append(dict(attributes).get("alt") or "")
-
-
-def scroll_to(page: Page, node: str) -> None:
-    """Bring a part of the page to its middle. On the way the page learns how high its cells are, so one jump misses."""
-    for _ in range(8):
-        page.evaluate(f"{node}?.scrollIntoView({{block: 'center'}})")
-        time.sleep(0.2)
-
-
-def move_slider(page: Page) -> list[str]:
-    """Move a slider one step with the keyboard, and return a sentence unless the figure with it changes."""
-    if not page.wait_until(f"{SLIDER} && {SLIDER_FIGURE}", START_SECONDS):
-        return ["there is no slider with a figure."]
-    scroll_to(page, SLIDER)
-    before = page.evaluate(SLIDER_FIGURE)
-    page.evaluate(f"{SLIDER}.focus()")
-    for kind in ("keyDown", "keyUp"):
-        page.command("Input.dispatchKeyEvent", type=kind, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
-    if page.wait_until(f"({SLIDER_FIGURE} ?? {json.dumps(before)}) !== {json.dumps(before)}", START_SECONDS):
-        return []
-    return ["the slider was moved, and the figure with it stayed as it was."]
-
-
-def draw_digit(page: Page) -> list[str]:
-    """Draw a digit on the drawing pad with the mouse, and return a sentence unless it is read as that digit."""
-    if not page.wait_until(PAD, START_SECONDS):
-        return ["cell pad shows no drawing pad."]
-    scroll_to(page, PAD)
-    left, top, width, height = page.evaluate(PAD_BOX)
-    before = page.evaluate(PREDICTION)
-    page.drag([(left + x * width, top + y * height) for x, y in points_along(CORNERS)])
-    page.wait_until(f"{PREDICTION} !== {json.dumps(before)}", START_SECONDS)
-    time.sleep(2)  # it changes while one draws: wait for the last one
-    after = page.evaluate(PREDICTION)
-    if re.match(rf"prediction: {DIGIT}\b", str(after)):
-        return []
-    return [f"cell pad shows {after!r} after a {DIGIT} was drawn, and {before!r} before."]
-
-
-def points_along(corners: list[tuple[float, float]], steps: int = 12) -> list[tuple[float, float]]:
-    """Return points on the lines from corner to corner, as a mouse reports them."""
-    parts = [step / steps for step in range(steps + 1)]
-    return [(a + (c - a) * t, b + (d - b) * t) for (a, b), (c, d) in itertools.pairwise(corners) for t in parts]
 
 
 USES = {"07_look_inside": move_slider, "08_your_own_digits": draw_digit}

@@ -320,7 +320,7 @@ def test_pip_takes_a_folder_with_brackets_and_leaves_the_users_settings_aside(mo
     copy.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for package in ("mnist_lesson", "mnist_lesson/checks", "mnist_lesson/further"):
+    for package in ("mnist_lesson", "mnist_lesson/checks", "mnist_lesson/further", "mnist_lesson/stored"):
         (copy / package).mkdir()
         (copy / package / "__init__.py").touch()
     monkeypatch.setattr(install, "ROOT", copy)
