@@ -5,25 +5,28 @@ history, and what the optimizer found at its steps. It never reads the code.
 The faults are named in comments, since the help in the notebook shows docstrings.
 """
 
-import functools
 import math
-from dataclasses import astuple
-from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
-from mnist_lesson.checks.compare import Hint, describe
+from mnist_lesson.checks.compare import Hint
 from mnist_lesson.checks.judge import exercise
-from mnist_lesson.data import load_mnist
-from mnist_lesson.further.faults import Ward, size_of_gradient, watch, way_of_weights
-from mnist_lesson.model import mode
-from mnist_lesson.results import History
-
-LEAST = 0.8  # mended programs reach a test accuracy of 0.86 to 0.92 (of 40 runs each), ill ones at most 0.74
-EXPLODED = 3.0  # a network that only guesses has a loss of 2.3: a mean loss above this one was driven up
+from mnist_lesson.checks.nb10_run import (
+    EXPLODED,
+    LEAST,
+    UNMOVED,
+    check_learned,
+    check_reported,
+    has_stood_still,
+    is_reported,
+    logits_of,
+    measure,
+    piled_up,
+    run_program,
+    ways_to_prepare,
+)
+from mnist_lesson.further.faults import size_of_gradient, way_of_weights
 
 FIRST = {  # the first hint to each patient: the symptom, and where to look
     1: "The mean loss of the first epoch is far above that of guessing, ln 10 = 2.3. A new network guesses, so "
@@ -51,221 +54,76 @@ FIRST = {  # the first hint to each patient: the symptom, and where to look
     "Compare them with those of the model, with `is`.",
 }
 
-UNMOVED = (
-    "The weights of the model are those that it started with, so it has learned nothing: is there a step that "
-    "uses a gradient, for each batch?"
-)
-
-
-class Run(NamedTuple):
-    """One run of a learner's program: what it was given, what it returned, and what was noted meanwhile."""
-
-    ward: Ward
-    model: nn.Module
-    history: History
-    notes: SimpleNamespace
-
-
-def _run(answer: Any, not_finite: str = "") -> Run:
-    """Run the program on new images and check the form of what it returns."""
-    ward = _draw()
-    with watch() as notes:
-        result = answer(*ward)
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Hint(f"Expected two values, the model and its history, found {describe(result)}.")
-    model, history = result
-    if isinstance(model, History) and isinstance(history, nn.Module):
-        raise Hint("Return the model first and the history second: `return model, history`.")
-    if not isinstance(model, nn.Module):
-        raise Hint(f"The first value you return should be the model, but is {describe(model)}.")
-    if not isinstance(history, History):
-        raise Hint(f"The second value you return should be a History, but is {describe(history)}.")
-    curves = astuple(history)
-    if len({len(curve) for curve in curves}) != 1 or not curves[0]:
-        raise Hint("The four lists of the history are empty or differ in length: add four numbers after each epoch.")
-    values = [value for curve in curves for value in curve]
-    if not all(isinstance(value, int | float) for value in values):
-        raise Hint("The history should hold plain numbers: `.item()` makes one from a tensor.")
-    if not all(map(math.isfinite, values)):
-        if not_finite and not all(loss <= EXPLODED for loss in history.train_loss):  # nan is not <= anything
-            raise Hint(not_finite)
-        raise Hint("The history holds numbers that are not finite (nan or inf): find the first of them.")
-    if not all(0 <= value <= 1 for value in [*history.train_acc, *history.test_acc]):
-        raise Hint("An accuracy in the history is not between 0 and 1: right answers divided by images.")
-    if model not in notes.start or len(notes.start[model]) != len(list(model.parameters())):
-        raise Hint("The model that you return was never shown an image: return the one that you trained.")
-    return Run(ward, model, history, notes)
-
-
-def _draw() -> Ward:
-    """Draw 2,000 training images and some 900 test images, the ones last.
-
-    The number of test images differs each time and is no multiple of 10, and the last images differ from the rest:
-    so an average with wrong weights or a wrong divisor shows.
-    """
-    train_images, train_labels, test_images, test_labels = _load()
-    chosen = torch.randperm(len(train_images))[:2000]
-    number = 910 + 10 * torch.randint(7, ()).item() + [2, 4, 6, 8][torch.randint(4, ()).item()]
-    tested = torch.randperm(len(test_images))[:number]
-    tested = tested[(test_labels[tested] == 1).int().argsort()]
-    return train_images[chosen], train_labels[chosen], test_images[tested], test_labels[tested]
-
-
-@functools.cache  # twelve checkers use them
-def _load() -> Ward:
-    train_ds, test_ds = load_mnist(train=True), load_mnist(train=False)
-    return train_ds.data.unsqueeze(1), train_ds.targets, test_ds.data.unsqueeze(1), test_ds.targets
-
-
-def _logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Return what the model answers in eval mode, (N, 10), on the CPU."""
-    weight = next(model.parameters())
-    try:
-        with mode(model, training=False), torch.no_grad():
-            logits = model(images.to(weight)).cpu()
-    except (RuntimeError, ValueError, TypeError):
-        raise Hint(
-            "The model that you return cannot read images of shape (N, 1, 28, 28): return it as it is."
-        ) from None
-    if not isinstance(logits, torch.Tensor) or logits.shape != (len(images), 10):
-        raise Hint("The model that you return should give ten logits for each image, (N, 10).")
-    if not logits.isfinite().all():
-        raise Hint("The model that you return answers with numbers that are not finite (nan or inf).")
-    return logits
-
-
-def _measure(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
-    """Return accuracy (0..1) and loss."""
-    return (logits.argmax(1) == labels).double().mean().item(), F.cross_entropy(logits, labels).item()
-
-
-def _ways(run: Run) -> dict[str, tuple[float, float]]:
-    """Return accuracy and loss on the test images, for each usual way to prepare images for a network."""
-    train_images, _, test_images, test_labels = run.ward
-    images, known = test_images / 255, train_images / 255
-    ways = {
-        "0..1": images,
-        "0..255": images * 255,
-        "-1..1": (images - 0.5) / 0.5,
-        "normalised": (images - 0.1307) / 0.3081,
-        "by the training images": (images - known.mean()) / known.std(),
-        "by the test images": (images - images.mean()) / images.std(),
-        "black and white": (test_images // 255).float(),
-    }
-    return {name: _measure(_logits(run.model, prepared), test_labels) for name, prepared in ways.items()}
-
-
-def _is_near(run: Run, found: tuple[float, float]) -> bool:
-    """Tell whether the last test results of the history are these, apart from rounding."""
-    accuracy, loss = found
-    near = abs(run.history.test_acc[-1] - accuracy) * len(run.ward[3]) < 1.5  # one image on the edge may tip over
-    return near and math.isclose(run.history.test_loss[-1], loss, rel_tol=1e-3, abs_tol=1e-4)
-
-
-def _counted(run: Run) -> str:
-    """Raise Hint unless a recount on the model gives the last test results; return how images are prepared for it."""
-    ways = _ways(run)
-    for name, found in ways.items():
-        if _is_near(run, found):
-            return name
-    accuracy, loss = ways["0..1"]
-    raise Hint(
-        f"The history ends with a test accuracy of {run.history.test_acc[-1]:.1%} and a test loss of "
-        f"{run.history.test_loss[-1]:.3f}, but a recount on the model that you return gives {accuracy:.1%} and "
-        f"{loss:.3f}: report what you measure on this model, after its last step, on all test images."
-    )
-
-
-def _learned(run: Run, hint: str, least: float = LEAST) -> None:
-    """Raise Hint unless the network has learned to read digits; call it after `_counted`."""
-    if run.history.test_acc[-1] < least:
-        raise Hint(UNMOVED if _has_stood_still(run) else hint)
-
-
-def _has_stood_still(run: Run) -> bool:
-    return way_of_weights(run.model, run.notes.start[run.model]) == 0
-
-
-def _pile(run: Run) -> float:
-    """Return how many times the gradient left in the model is as large as that of one batch of 20 images."""
-    images, labels = run.ward[0][:400] / 255, run.ward[1][:400]
-    weights = list(run.model.parameters())
-    left, sizes = size_of_gradient(run.model), []
-    with mode(run.model, training=False):
-        for batch in torch.arange(400).split(20):
-            logits = run.model(images[batch].to(weights[0]))
-            loss = F.cross_entropy(logits, labels[batch].to(logits.device))
-            gradient = torch.autograd.grad(loss, weights, allow_unused=True)
-            sizes.append(sum(part.square().sum().item() for part in gradient if part is not None) ** 0.5)
-    return left / (sum(sizes) / len(sizes) + 1e-9)
-
 
 # Fault: the learning rate is 100 times too large.
 @exercise("10.1", FIRST[1], seconds=120)
 def mend_1(answer):
-    run = _run(answer, not_finite=FIRST[1])
-    _counted(run)
+    run = run_program(answer, not_finite=FIRST[1])
+    check_reported(run)
     history = run.history
     if history.test_acc[-1] < LEAST and history.train_loss[0] < EXPLODED:
         if way_of_weights(run.model, run.notes.start[run.model]) > 1:
             raise Hint(
                 "Better: the loss no longer explodes. But it still jumps about. Go further in the same direction."
             )
-        if not _has_stood_still(run):
+        if not has_stood_still(run):
             raise Hint("Now the loss falls steadily but slowly, and the weights hardly move: you went too far.")
-    _learned(run, FIRST[1])
+    check_learned(run, FIRST[1])
 
 
 # Fault: the training labels are shifted by one, the test labels are right.
 @exercise("10.2", FIRST[2], seconds=120)
 def mend_2(answer):
-    run = _run(answer)
-    logits, labels = _logits(run.model, run.ward[2] / 255), run.ward[3]
-    as_shifted, as_shifted_back = (_measure(logits, (labels + shift) % 10) for shift in (1, -1))
+    run = run_program(answer)
+    logits, labels = logits_of(run.model, run.ward[2] / 255), run.ward[3]
+    as_shifted, as_shifted_back = (measure(logits, (labels + shift) % 10) for shift in (1, -1))
     if as_shifted[0] > 0.6:
-        if _is_near(run, as_shifted):
+        if is_reported(run, as_shifted):
             raise Hint(
                 "Now the test reports a high accuracy, but the model still calls a 3 a 4: you made the test as wrong "
                 "as the training. The labels of the test set are right."
             )
-        _counted(run)
+        check_reported(run)
         raise Hint(FIRST[2])
     if as_shifted_back[0] > 0.6:
         raise Hint("Now the model calls a 3 a 2: the mistake has only changed its direction.")
-    _counted(run)
-    _learned(run, "The network does not learn: does each training image still come with a label of its own?")
+    check_reported(run)
+    check_learned(run, "The network does not learn: does each training image still come with a label of its own?")
 
 
 # Fault: a softmax comes between the logits and the cross entropy.
 @exercise("10.3", FIRST[3], seconds=120)
 def mend_3(answer):
-    run = _run(answer)
+    run = run_program(answer)
     if min(run.history.test_loss + run.history.train_loss) < 0:
         raise Hint("A loss is negative, and a cross entropy never is: your loss function expects something else.")
-    logits = _logits(run.model, run.ward[2] / 255)
+    logits = logits_of(run.model, run.ward[2] / 255)
     if logits.min() >= 0 and torch.allclose(logits.sum(1), torch.ones(len(logits)), atol=1e-3):
         raise Hint(FIRST[3])
     if logits.min() >= 0 and logits.max() <= 1:
         raise Hint(
             "All answers of the model still lie between 0 and 1: the loss cannot become small from there either."
         )
-    if not _has_stood_still(run) and _is_near(run, _measure(logits.softmax(1), run.ward[3])):
+    if not has_stood_still(run) and is_reported(run, measure(logits.softmax(1), run.ward[3])):
         raise Hint(
             "The model answers with logits now, but the reported loss is not their cross entropy: something still "
             "stands between the two."
         )
-    _counted(run)
-    _learned(run, "The network still learns slowly: was anything else changed?")
+    check_reported(run)
+    check_learned(run, "The network still learns slowly: was anything else changed?")
 
 
 # Fault: the averages of the test are divided by a number that is not that of the images.
 @exercise("10.4", FIRST[4], seconds=120)
 def mend_4(answer):
-    run = _run(answer)
+    run = run_program(answer)
     images, labels = run.ward[2], run.ward[3]
-    if not any(_is_near(run, found) for found in _ways(run).values()):
-        logits = _logits(run.model, images / 255)
-        accuracy, loss = _measure(logits, labels)
+    if not any(is_reported(run, found) for found in ways_to_prepare(run).values()):
+        logits = logits_of(run.model, images / 255)
+        accuracy, loss = measure(logits, labels)
+        whole = len(labels) // 300 * 300
+        if is_reported(run, measure(logits[:whole], labels[:whole])):
+            raise Hint("Now the last images are left out of the test. All of them should count.")
         in_both = run.history.test_acc[-1] / accuracy, run.history.test_loss[-1] / loss
         if min(in_both) > 0 and math.isclose(*in_both, rel_tol=0.002):
             divisor = len(labels) / in_both[0]
@@ -275,9 +133,6 @@ def mend_4(answer):
                 f"Both test results are wrong by the same factor, as if divided by {divisor:.0f}. Here are "
                 f"{len(labels)} test images, and next time there may be another number."
             )
-        whole = len(labels) // 300 * 300
-        if _is_near(run, _measure(logits[:whole], labels[:whole])):
-            raise Hint("Now the last images are left out of the test. All of them should count.")
         if math.isclose(run.history.test_acc[-1], accuracy, abs_tol=1e-6):
             raise Hint("The accuracy is right now. The loss is not yet: what is it divided by?")
         if math.isclose(run.history.test_acc[-1], accuracy, abs_tol=0.05):
@@ -285,8 +140,10 @@ def mend_4(answer):
                 "Close, but not equal to a recount: does an image of the small last batch count as much as any other, "
                 "in the accuracy and in the loss?"
             )
-    _counted(run)
-    _learned(run, "The averages are right now, but the network learns less than it did: was anything else changed?")
+    check_reported(run)
+    check_learned(
+        run, "The averages are right now, but the network learns less than it did: was anything else changed?"
+    )
 
 
 STEP_TOO_EARLY = (
@@ -298,8 +155,8 @@ STEP_TOO_EARLY = (
 # Fault: the step comes before backward, when there is no gradient yet.
 @exercise("10.5", FIRST[5], errors={"modified by an inplace operation": STEP_TOO_EARLY}, seconds=120)
 def mend_5(answer):
-    run = _run(answer)
-    if _has_stood_still(run):
+    run = run_program(answer)
+    if has_stood_still(run):
         if run.notes.steps == 0:
             raise Hint("The optimizer takes no step at all now: who changes the weights?")
         if size_of_gradient(run.model) == 0:
@@ -308,25 +165,26 @@ def mend_5(answer):
                 "optimizer uses it, or never computed."
             )
         raise Hint(FIRST[5])
-    if _pile(run) > 5:
+    if piled_up(run) > 5:
         raise Hint(
             "Now the weights move, but the gradient left behind is many times that of one batch: what does `backward` "
             "do with the gradient that is already there?"
         )
-    _counted(run)
-    _learned(run, FIRST[5])
+    check_reported(run)
+    check_learned(run, FIRST[5])
 
 
 # Fault: the test images are normalised otherwise than the training images.
 @exercise("10.6", FIRST[6], seconds=120)
 def mend_6(answer):
-    run = _run(answer)
-    way = _counted(run)
+    run = run_program(answer)
+    way = check_reported(run)
     trained, tested = (run.notes.seen.get((run.model, recorded)) for recorded in (True, False))
     if trained is None or tested is None:
         raise Hint("Train with recording, and test inside of `torch.no_grad()`, as the functions of the package do.")
+    trained, tested = trained.double(), tested.double()
     spread = trained.std().item()
-    # Means of batches prepared alike differ by up to 0.12 spreads (of 300 draws), the mildest usual mistake makes 0.4.
+    # Means of batches prepared alike differ by up to 0.13 spreads (of 300 draws), the mildest usual mistake makes 0.4.
     if abs(tested.mean() - trained.mean()) > 0.2 * spread or not 0.8 < tested.std() / spread < 1.25:
         if way == "-1..1" and trained.min() == 0:
             raise Hint(FIRST[6])
@@ -336,48 +194,50 @@ def mend_6(answer):
             )
         raise Hint("The numbers are others now, but training and test images are still not treated alike.")
     # Images in -1..1 make this network restless, and treating both kinds so is a right mending, too.
-    _learned(run, "Both kinds of images are alike now, but the network does not learn: was more changed?", least=0.55)
+    check_learned(
+        run, "Both kinds of images are alike now, but the network does not learn: was more changed?", least=0.55
+    )
 
 
 # Fault: the gradients are never set back.
 @exercise("10.7", FIRST[7], seconds=120)
 def mend_7(answer):
-    run = _run(answer, not_finite=FIRST[7])
-    if _has_stood_still(run):
+    run = run_program(answer, not_finite=FIRST[7])
+    if has_stood_still(run):
         raise Hint("Now no weight changes: the gradient is gone before the optimizer uses it, or was never computed.")
-    if _pile(run) > 5:
+    if piled_up(run) > 5:
         if run.history.test_acc[-1] > 0.45:
             raise Hint(
                 "It learns better now, but the gradient left behind is still many times that of one batch: you cure "
                 "the symptom, and the cause is still there."
             )
         raise Hint(FIRST[7])
-    _counted(run)
-    _learned(run, FIRST[7])
+    check_reported(run)
+    check_learned(run, FIRST[7])
 
 
 # Fault: the learning rate is 100 times too small.
 @exercise("10.8", FIRST[8], seconds=120)
 def mend_8(answer):
-    run = _run(answer)
-    _counted(run)
+    run = run_program(answer)
+    check_reported(run)
     if run.history.test_acc[-1] < LEAST:
         if run.history.train_loss[0] > EXPLODED:
             raise Hint("Now the loss is above that of guessing, 2.3: you went too far in the other direction.")
-        if len(run.history) > 5 and not _has_stood_still(run):
+        if len(run.history) > 5 and not has_stood_still(run):
             raise Hint(
                 "More epochs help a little, at a high price: each step is as short as before. Find what makes it short."
             )
-    _learned(run, FIRST[8])
+    check_learned(run, FIRST[8])
 
 
 # Fault: the training images come sorted by label.
 @exercise("10.9", FIRST[9], seconds=120)
 def mend_9(answer):
-    run = _run(answer)
-    _counted(run)
+    run = run_program(answer)
+    check_reported(run)
     history = run.history
-    if history.test_acc[-1] < LEAST and not _has_stood_still(run):
+    if history.test_acc[-1] < LEAST and not has_stood_still(run):
         if run.notes.steps < 20 * len(history):
             raise Hint("Now there are only a few steps in each epoch, too few to learn from: keep the size of a batch.")
         if history.train_loss[-1] > 2 and way_of_weights(run.model, run.notes.start[run.model]) > 0.15:
@@ -386,33 +246,33 @@ def mend_9(answer):
             )
         if len(history) > 5:
             raise Hint("More epochs do not help: at the end of each one, the network still forgets what it saw first.")
-    _learned(run, FIRST[9])
+    check_learned(run, FIRST[9])
 
 
 # Fault: the network is tested in train mode.
 @exercise("10.10", FIRST[10], seconds=120)
 def mend_10(answer):
-    run = _run(answer)
+    run = run_program(answer)
     layers = list(run.model.modules())
-    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm1d)]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm1d) and layer.track_running_stats]
     if not norms or not any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in layers):
         raise Hint("Keep batch norm and dropout: they help in training. Only the test should do without their chance.")
     if run.notes.steps == 0:
         raise Hint(UNMOVED)
     if min(layer.num_batches_tracked.item() for layer in norms) < 0.9 * run.notes.steps:
         raise Hint("Now batch norm and dropout are switched to testing during the training, too.")
-    accuracy, loss = _measure(_logits(run.model, run.ward[2] / 255), run.ward[3])
+    accuracy, loss = measure(logits_of(run.model, run.ward[2] / 255), run.ward[3])
     if run.history.test_loss[-1] > 1.1 * loss and run.history.test_acc[-1] < accuracy:
         raise Hint(FIRST[10])
-    _counted(run)
-    _learned(run, "The network learns less than it did: was anything else changed?")
+    check_reported(run)
+    check_learned(run, "The network learns less than it did: was anything else changed?")
 
 
 # Fault: the images are not scaled to 0..1.
 @exercise("10.11", FIRST[11], seconds=120)
 def mend_11(answer):
-    run = _run(answer, not_finite=FIRST[11])
-    way, ways = _counted(run), _ways(run)
+    run = run_program(answer, not_finite=FIRST[11])
+    way, ways = check_reported(run), ways_to_prepare(run)
     if way == "black and white":
         raise Hint("Now nearly all pixels are 0: `//` divides without a fraction.")
     exploded = run.history.train_loss[0] > EXPLODED  # then the network often answers the same to all images, in any way
@@ -425,15 +285,15 @@ def mend_11(answer):
             "It learns now, in smaller steps. But what goes into the model is still as large as before, and the usual "
             "learning rates do not fit it: mend that instead."
         )
-    _learned(run, FIRST[11])
+    check_learned(run, FIRST[11])
 
 
 # Fault: the optimizer has the weights of another model.
 @exercise("10.12", FIRST[12], seconds=120)
 def mend_12(answer):
-    run = _run(answer)
-    _counted(run)
-    if _has_stood_still(run):
+    run = run_program(answer)
+    check_reported(run)
+    if has_stood_still(run):
         raise Hint(FIRST[12] if size_of_gradient(run.model) > 0 else UNMOVED)
     if any(torch.equal(new, old) for new, old in zip(run.model.parameters(), run.notes.start[run.model])):
         raise Hint("Now some weights of the model change, but not all of them: the optimizer needs every layer.")
@@ -441,4 +301,4 @@ def mend_12(answer):
         raise Hint(
             "The last epoch is no better than the first: does each epoch go on with the model of the one before?"
         )
-    _learned(run, FIRST[12])
+    check_learned(run, FIRST[12])

@@ -1,11 +1,14 @@
 """Twelve ill training programs, the patients of notebook 10, and what shows their symptoms.
 
-All patients take and return the same things.
+All patients take and return the same things, as `sound_program` does, from which they are made.
 Images are uint8, (N, 1, 28, 28), values in 0..255, as MNIST stores them. Labels are int64, (N,), values in 0..9.
 Each patient returns the trained model and its `History`. Each has one fault. No docstring names it:
 notebook 10 does, after the reader has looked.
 """
 
+import inspect
+import linecache
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -18,10 +21,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_lesson.data import load_mnist
 from mnist_lesson.engine import test, train
+from mnist_lesson.further.inside import mode
 from mnist_lesson.plots import plot_history
 from mnist_lesson.results import History
 
 Ward = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+Replacement = tuple[str, str]  # a part of a program's text, and what stands there instead
 
 
 def small_network() -> nn.Sequential:
@@ -47,25 +52,9 @@ def load_ward() -> Ward:
     )
 
 
-def patient_1(train_images, train_labels, test_images, test_labels):
+def sound_program(train_images, train_labels, test_images, test_labels):
     """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
     train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=10)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_2(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, (train_labels + 1) % 10)
     train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
     test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
     model = small_network()
@@ -79,195 +68,94 @@ def patient_2(train_images, train_labels, test_images, test_labels):
     return model, history
 
 
-def patient_3(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model = nn.Sequential(small_network(), nn.Softmax(dim=1))
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_4(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=300)
-    model, loss_fn, history = small_network(), nn.CrossEntropyLoss(), History()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        correct, loss_sum = 0, 0
-        size = len(test_dl) * 300
-        with torch.no_grad():
-            for images, labels in test_dl:
-                logits = model(images)
-                correct += (logits.argmax(1) == labels).sum().item()
-                loss_sum += loss_fn(logits, labels).item() * len(labels)
-        history.add(train_acc, train_loss, correct / size, loss_sum / size)
-    return model, history
-
-
-def patient_5(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model, loss_fn, history = small_network(), nn.CrossEntropyLoss(), History()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(5):
-        for images, labels in train_dl:
-            loss = loss_fn(model(images), labels)
-            optimizer.zero_grad()
-            optimizer.step()
-            loss.backward()
-        train_acc, train_loss = test(train_dl, model, loss_fn)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_6(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    test_ds = TensorDataset((test_images / 255 - 0.5) / 0.5, test_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(test_ds, batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_7(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model, loss_fn, history = small_network(), nn.CrossEntropyLoss(), History()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(5):
-        for images, labels in train_dl:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            optimizer.step()
-        train_acc, train_loss = test(train_dl, model, loss_fn)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_8(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_9(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    order = train_labels.argsort()
-    train_ds = TensorDataset(train_images[order] / 255, train_labels[order])
-    train_dl = DataLoader(train_ds, batch_size=20)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_10(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=10)
-    model, loss_fn, history = network_with_dropout(), nn.CrossEntropyLoss(), History()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        correct, loss_sum, size = 0, 0, len(test_images)
-        with torch.no_grad():
-            for images, labels in test_dl:
-                logits = model(images)
-                correct += (logits.argmax(1) == labels).sum().item()
-                loss_sum += loss_fn(logits, labels).item() * len(labels)
-        history.add(train_acc, train_loss, correct / size, loss_sum / size)
-    return model, history
-
-
-def patient_11(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images.float(), train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images.float(), test_labels), batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-def patient_12(train_images, train_labels, test_images, test_labels):
-    """Train for five epochs. Shapes, units and what is returned: see the top of this module."""
-    train_ds = TensorDataset(train_images / 255, train_labels)
-    train_dl = DataLoader(train_ds, batch_size=20, shuffle=True)
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    model = small_network()
-    loss_fn = nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    model = small_network()
-    history = History()
-    for epoch in range(5):
-        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)
-        test_acc, test_loss = test(test_dl, model, loss_fn)
-        history.add(train_acc, train_loss, test_acc, test_loss)
-    return model, history
-
-
-PATIENTS: tuple[Callable, ...] = (
-    patient_1,
-    patient_2,
-    patient_3,
-    patient_4,
-    patient_5,
-    patient_6,
-    patient_7,
-    patient_8,
-    patient_9,
-    patient_10,
-    patient_11,
-    patient_12,
+# Some patients write the training or the test of an epoch out, since their fault lies in there. These loops are sound.
+ZERO, BACKWARD, STEP = (
+    f"            {call}()\n" for call in ("optimizer.zero_grad", "loss.backward", "optimizer.step")
 )
+TRAINING_WRITTEN_OUT = (
+    "        train_acc, train_loss = train(train_dl, model, loss_fn, optimizer)\n",
+    f"""\
+        model.train()
+        for images, labels in train_dl:
+            loss = loss_fn(model(images), labels)
+{ZERO}{BACKWARD}{STEP}\
+        train_acc, train_loss = test(train_dl, model, loss_fn)
+""",
+)
+TEST_WRITTEN_OUT = (
+    """\
+        test_acc, test_loss = test(test_dl, model, loss_fn)
+        history.add(train_acc, train_loss, test_acc, test_loss)
+""",
+    """\
+        correct, loss_sum = 0, 0
+        size = len(test_images)
+        model.eval()
+        with torch.no_grad():
+            for images, labels in test_dl:
+                logits = model(images)
+                correct += (logits.argmax(1) == labels).sum().item()
+                loss_sum += loss_fn(logits, labels).item() * len(labels)
+        history.add(train_acc, train_loss, correct / size, loss_sum / size)
+""",
+)
+
+# For each patient: what is replaced in the text of `sound_program`, one replacement after the other.
+ILL: dict[int, list[Replacement]] = {
+    1: [("lr=0.1", "lr=10")],
+    2: [("255, train_labels", "255, (train_labels + 1) % 10")],
+    3: [("small_network()", "nn.Sequential(small_network(), nn.Softmax(dim=1))")],
+    4: [TEST_WRITTEN_OUT, ("batch_size=100", "batch_size=300"), ("len(test_images)", "len(test_dl) * 300")],
+    5: [TRAINING_WRITTEN_OUT, (BACKWARD + STEP, STEP + BACKWARD)],
+    6: [
+        ("TensorDataset(test_images / 255, test_labels), ", "test_ds, "),
+        ("    train_dl", "    test_ds = TensorDataset((test_images / 255 - 0.5) / 0.5, test_labels)\n    train_dl"),
+    ],
+    7: [TRAINING_WRITTEN_OUT, (ZERO, "")],
+    8: [("lr=0.1", "lr=0.001")],
+    9: [
+        ("    train_ds", "    order = train_labels.argsort()\n    train_ds"),
+        ("train_images / 255, train_labels", "train_images[order] / 255, train_labels[order]"),
+        (", shuffle=True", ""),
+    ],
+    10: [
+        TEST_WRITTEN_OUT,
+        ("batch_size=100", "batch_size=10"),
+        ("small_network", "network_with_dropout"),
+        ("        model.eval()\n", ""),
+    ],
+    11: [("train_images / 255", "train_images.float()"), ("test_images / 255", "test_images.float()")],
+    12: [("    history = History()", "    model = small_network()\n    history = History()")],
+}
+
+
+def replaced(text: str, *replacements: Replacement) -> str:
+    """Return the text with these replacements, made one after the other.
+
+    Raises ValueError unless each old part is there, at a single place: else a program could stay as it was unnoticed.
+    """
+    for old, new in replacements:
+        if text.count(old) != 1:
+            raise ValueError(f"expected {old!r} once in the program, found it {text.count(old)} times: quote more.")
+        text = text.replace(old, new)
+    return text
+
+
+def made(text: str) -> Callable:
+    """Return the one function that a program's text defines. Tracebacks and `inspect.getsource` show its lines."""
+    name, space = text.removeprefix("def ").partition("(")[0], {}
+    filename = f"<{name} of the bug clinic>"
+    linecache.cache[filename] = len(text), None, text.splitlines(keepends=True), filename
+    exec(compile(text, filename, "exec"), globals(), space)
+    return space[name]
+
+
+def text_of_patient(number: int) -> str:
+    """Return the text of an ill program."""
+    return replaced(inspect.getsource(sound_program), ("sound_program", f"patient_{number}"), *ILL[number])
+
+
+PATIENTS: tuple[Callable, ...] = tuple(made(text_of_patient(number)) for number in ILL)
 
 
 @contextmanager
@@ -317,8 +205,11 @@ def size_of_gradient(model: nn.Module) -> float:
 
 
 def way_of_weights(model: nn.Module, start: list[torch.Tensor]) -> float:
-    """Return how far the weights are from `start`, as a part of the size of `start`."""
-    return size_of([weight - old for weight, old in zip(model.parameters(), start)]) / size_of(start)
+    """Return how far the weights are from `start`, as a part of the size of `start`; inf if all of `start` is 0."""
+    way, size = size_of([weight - old for weight, old in zip(model.parameters(), start)]), size_of(start)
+    if size == 0:
+        return math.inf if way else 0.0
+    return way / size
 
 
 def show_patient(
@@ -337,7 +228,8 @@ def show_patient(
     with torch.no_grad():
         answers = [model(test_images / 255).argmax(1) for _ in range(2)]  # in the mode that the program left it in
     test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    accuracy, loss = test(test_dl, model, nn.CrossEntropyLoss())
+    with mode(model, training=False):  # the reader gets the model in the mode that the program left it in, too
+        accuracy, loss = test(test_dl, model, nn.CrossEntropyLoss())
     print(f"training loss          first epoch {history.train_loss[0]:.3f}, last epoch {history.train_loss[-1]:.3f}")
     print(f"test, as reported      accuracy {history.test_acc[-1]:.1%}, loss {history.test_loss[-1]:.3f}")
     print(f"test, counted anew     accuracy {accuracy:.1%}, loss {loss:.3f}")
