@@ -56,6 +56,8 @@ def seed(request):
     for module, function in (("numpy.random", "seed"), ("torch", "manual_seed")):
         if module in sys.modules:
             getattr(sys.modules[module], function)(number)
+    if "mnist_lesson.checks.judge" in sys.modules:
+        sys.modules["mnist_lesson.checks.judge"].SEEDS.seed(name)
     return name
 
 

@@ -6,7 +6,8 @@
     checks.reset_progress()         forget them
 
 A checker calls your function with numbers and tensors drawn at random, and compares what it returns with what
-PyTorch or a plain formula gives. It never reads your code. The checkers of a notebook are in the module with its number.
+PyTorch or a plain formula gives. It never reads your code. The checkers of a notebook are in the module with its
+number.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How an answer to an exercise is judged: the machinery behind `checks.py`.
+"""How an answer to an exercise is judged: the machinery behind the checkers.
 
 A checker calls the learner's function and raises `Hint` if something is wrong. Everything else is done
 here: whatever the function does (an exception, no end, output without end, a change of its inputs), the
@@ -6,22 +6,26 @@ notebook goes on, and the learner gets one sentence.
 """
 
 import contextlib
-import copy
 import ctypes
 import functools
 import io
 import json
+import math
+import os
 import random
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from mnist_lesson.checks.compare import Hint, describe
+from mnist_lesson.checks.compare import CheckerFault, Failed, Hint, describe
+from mnist_lesson.checks.state import KINDS, changed, snapshot
+from mnist_lesson.files import write_whole
 from mnist_lesson.results import RUNS_DIR
 
 MOST_OUTPUT = 20_000  # characters; more is taken for output without end
@@ -29,13 +33,19 @@ MOST_OUTPUT = 20_000  # characters; more is taken for output without end
 SOLVED, NOT_YET, NOT_ATTEMPTED = "solved", "not yet", "not attempted"
 SOLVED_FILE = RUNS_DIR / "exercises.json"  # which exercises the learner has solved
 
+# Each verdict takes the seed of its random numbers from here: other ones each time, unless a test sets the variable.
+SEEDS = random.Random(os.environ.get("MNIST_LESSON_SEED"))
+
 
 class NotAttempted(Exception):
     """The function returned nothing, as a blank stub does."""
 
 
-class Stopped(BaseException):
-    """Ends a function that would not end by itself. No `except Exception` of a learner catches it."""
+class Stopped(SystemExit):
+    """Ends a function that would not end by itself. No `except Exception` of a learner catches it.
+
+    It is a SystemExit, since `threading` passes over one in silence if it comes after the function has ended.
+    """
 
 
 class Verdict(NamedTuple):
@@ -58,51 +68,61 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    check: Callable, function: Any, number: str, name: str, first_hint: str, errors: dict, seconds: float
+    check: Callable,
+    function: Any,
+    number: str,
+    name: str,
+    first_hint: str,
+    errors: dict[str, str],
+    seconds: float,
+    may_change: Iterable[str],
 ) -> Verdict:
     """Let a checker try a learner's function, and return a verdict whatever happens.
 
     `errors` gives the hint for an exception, by words of its message. `seconds` is the limit of one call.
+    `may_change` names what the function may change of its arguments, by the kinds of `state.KINDS`.
+    Only CheckerFault and KeyboardInterrupt are raised.
     """
     output = _LimitedOutput()
+
+    def not_yet(hint: object) -> Verdict:
+        return Verdict(number, name, NOT_YET, str(hint), output.shown())
+
     try:
         if not callable(function) or isinstance(function, type):
             raise Hint(
                 f"Expected your function, found {describe(function)}: hand over its name alone, without parentheses."
             )
-        with _random_numbers_of_its_own():
-            check(_Guarded(function, output, errors, seconds))
+        with _random_numbers_of_its_own(), torch.inference_mode(False), torch.enable_grad():
+            check(_Guarded(function, output, errors, seconds, may_change))
         return Verdict(number, name, SOLVED, "")
     except NotAttempted:
         return Verdict(number, name, NOT_ATTEMPTED, f"First hint: {first_hint}", output.shown())
     except Hint as hint:
-        return Verdict(number, name, NOT_YET, str(hint), output.shown())
+        return not_yet(hint)
+    except (CheckerFault, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # what came back may do anything when it is looked at
+        return not_yet(f"What your function returns cannot be used here: it stops with {_named(error)}")
 
 
 class _Guarded:
     """A learner's function that can be called without danger: whatever goes wrong becomes a Hint."""
 
-    def __init__(self, function: Callable, output: "_LimitedOutput", errors: dict, seconds: float) -> None:
+    def __init__(
+        self, function: Callable, output: "_LimitedOutput", errors: dict, seconds: float, may_change: Iterable[str]
+    ) -> None:
         self.function, self.output, self.errors, self.seconds = function, output, errors, seconds
+        self.may_change = may_change
         self.has_returned = False  # anything but None
 
     def __call__(self, *arguments: Any) -> Any:
-        before = [_copied(argument) for argument in arguments]
-        try:
-            out, err = contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output)
-            with out, err, torch.enable_grad(), _exit_that_can_be_caught(self.function):
-                result = _call_with_limit(self.function, arguments, self.seconds)
-        except Stopped as reason:
-            raise Hint(f"Your function was stopped, because it {reason}: does each of its loops end?") from None
-        except KeyboardInterrupt:  # the learner pressed the button
-            raise
-        except BaseException as error:  # a learner may also write exit()
-            raise Hint(self._explain(error)) from error
-        if not all(_is_unchanged(old, new) for old, new in zip(before, arguments)):
-            raise Hint(
-                "Your function changes what it was given, and the caller would be surprised: compute a new value, "
-                "or work on a copy."
-            )
+        before = snapshot(arguments)
+        result = self.use(self.function, *arguments)
+        kind = changed(before, arguments, self.may_change)
+        if kind:
+            way = "compute a new value, or work on a copy" if kind == "input" else "leave it as it was"
+            raise Hint(f"Your function changes {KINDS[kind]}, and the caller would be surprised: {way}.")
         if result is None or result is ...:
             if not self.has_returned:
                 raise NotAttempted
@@ -112,11 +132,26 @@ class _Guarded:
         self.has_returned = True
         return result
 
+    def use(self, function: Callable, *arguments: Any) -> Any:
+        """Call what runs code of the learner, such as a network that came back, as safely as the function itself.
+
+        Raises Failed if it stops with an error, and Hint if it does not end.
+        """
+        try:
+            out, err = contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output)
+            with out, err, _exit_that_can_be_caught(self.function):
+                return _call_with_limit(function, arguments, self.seconds)
+        except Stopped as reason:
+            raise Hint(f"Your function was stopped, because it {reason}: does each of its loops end?") from None
+        except KeyboardInterrupt:  # the learner pressed the button
+            raise
+        except BaseException as error:  # a learner may also write exit()
+            raise Failed(self._explain(error)) from error
+
     def _explain(self, error: BaseException) -> str:
         """Turn an exception in the learner's function into a hint, with the line where it happened."""
-        message = str(error).strip().splitlines()
         for words, hint in self.errors.items():
-            if words in str(error):
+            if words in _message(error):
                 return hint
         line, trace = "", error.__traceback__
         code = getattr(self.function, "__code__", None)
@@ -124,7 +159,19 @@ class _Guarded:
             if trace.tb_frame.f_code is code:
                 line = f" in line {trace.tb_lineno} of its cell"
             trace = trace.tb_next
-        return f"Your function stopped with {type(error).__name__}{line}: {message[0] if message else 'no message'}"
+        return f"Your function stopped with {_named(error, line)}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error).strip()
+    except Exception:  # a learner's own class may have a broken one
+        return ""
+
+
+def _named(error: BaseException, line: str = "") -> str:
+    """Name an exception and the first line of its message."""
+    return f"{type(error).__name__}{line}: {(_message(error).splitlines() or ['no message'])[0]}"
 
 
 class _LimitedOutput(io.StringIO):
@@ -141,36 +188,48 @@ class _LimitedOutput(io.StringIO):
 
 
 def _call_with_limit(function: Callable, arguments: tuple, seconds: float) -> Any:
-    """Call a function, and raise `Stopped` inside it when the time is over.
+    """Call a function in a thread of its own, and raise `Stopped` if it is not done in time.
 
-    A second thread puts the exception into this one, and again every now and then, in case it was caught.
-    This works on every system, also where there are no signals.
+    The function is ended too, on every system, also where there are no signals. Nothing is ever thrown into the
+    thread that waits: an exception there could hit any code.
     """
-    thread, over, lock = threading.get_ident(), threading.Event(), threading.Lock()
-    put = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    reason = type("Stopped", (Stopped,), {"__str__": lambda self: f"ran for more than {seconds:g} seconds"})
+    outcome, begun, done = {}, threading.Event(), threading.Event()
 
-    def watch() -> None:
-        wait = seconds
-        while not over.wait(wait):
-            with lock:
-                if not over.is_set():
-                    put(ctypes.c_ulong(thread), ctypes.py_object(reason))
-            wait = 0.2
+    def work() -> None:
+        try:
+            begun.set()
+            with torch.enable_grad():  # a setting of the thread
+                outcome["result"] = function(*arguments)
+        except BaseException as error:  # it is raised in the thread that waits
+            outcome["error"] = error
+        done.set()
 
-    threading.Thread(target=watch, daemon=True).start()
+    # `done` is waited for and not the thread: a `join` that is interrupted takes the thread for ended.
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
     try:
-        return function(*arguments)
-    finally:
-        is_told = False
-        while not is_told:
-            try:
-                with lock:
-                    over.set()
-                    put(ctypes.c_ulong(thread), None)  # one that is on its way would hit other code
-                is_told = True
-            except Stopped:  # it came between the end of the function and this line
-                pass
+        begun.wait()
+        end = time.monotonic() + seconds
+        while not outcome and time.monotonic() < end:
+            done.wait(min(0.2, max(0, end - time.monotonic())))  # in pieces: Windows sees Ctrl-C only in between
+        is_late = not outcome
+    except KeyboardInterrupt:
+        _end(worker, outcome, done, patience=2)  # whoever pressed the button does not wait for a long sleep to end
+        raise
+    _end(worker, outcome, done)
+    worker.join()
+    if is_late:
+        raise Stopped(f"ran for more than {seconds:g} seconds")
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]
+
+
+def _end(worker: threading.Thread, outcome: dict, done: threading.Event, patience: float = math.inf) -> None:
+    """Throw `Stopped` into a thread until its function has ended; the function may catch it now and then."""
+    end, put = time.monotonic() + patience, ctypes.pythonapi.PyThreadState_SetAsyncExc
+    while not outcome and time.monotonic() < end and put(ctypes.c_ulong(worker.ident), ctypes.py_object(Stopped)):
+        done.wait(0.2)
 
 
 @contextlib.contextmanager
@@ -187,11 +246,12 @@ def _exit_that_can_be_caught(function: Callable) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _random_numbers_of_its_own() -> Iterator[None]:
-    """Draw other random numbers each time, and leave those of the notebook as they were."""
-    states = random.getstate(), np.random.get_state()
+    """Draw random numbers from the next seed of SEEDS, and leave those of the notebook as they were."""
+    states, seed = (random.getstate(), np.random.get_state()), SEEDS.getrandbits(32)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.seed()
-        random.seed()
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
         try:
             yield
         finally:
@@ -199,33 +259,24 @@ def _random_numbers_of_its_own() -> Iterator[None]:
             np.random.set_state(states[1])
 
 
-def _copied(value: Any) -> Any:
-    """Copy what a function could change by accident; networks and optimizers are there to be changed."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    return copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) else value
-
-
-def _is_unchanged(old: Any, new: Any) -> bool:
-    if isinstance(old, torch.Tensor):
-        return old.shape == new.shape and (old.is_meta or torch.equal(old, new))
-    if isinstance(old, np.ndarray):
-        return old.shape == new.shape and np.array_equal(old, new)
-    return str(old) == str(new) if isinstance(old, list | dict) else True
-
-
-def exercise(number: str, first_hint: str, errors: dict[str, str] | None = None, seconds: float = 10) -> Callable:
+def exercise(
+    number: str,
+    first_hint: str,
+    errors: dict[str, str] | None = None,
+    seconds: float = 10,
+    may_change: Iterable[str] = (),
+) -> Callable:
     """Make a checker of a function that takes a learner's function and raises Hint if it is wrong.
 
     The checker is called with the learner's function, prints the verdict and keeps what was solved.
-    `checker.judge(function)` returns the verdict instead, and keeps nothing.
+    `checker.judge(function)` returns the verdict instead, and keeps nothing. The arguments are those of `judge`.
     """
 
     def decorate(check: Callable) -> Callable:
         name = check.__name__
 
         def judged(function: Any) -> Verdict:
-            return judge(check, function, number, name, first_hint, errors or {}, seconds)
+            return judge(check, function, number, name, first_hint, errors or {}, seconds, may_change)
 
         @functools.wraps(check)
         def checker(function: Any, solution: bool = False) -> None:
@@ -260,10 +311,8 @@ def keep_solved(number: str) -> None:
     solved = load_solved()
     if number in solved:
         return
-    part = SOLVED_FILE.with_suffix(".part")
     try:
         SOLVED_FILE.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps({"solved": [*solved, number]}) + "\n", encoding="utf-8")
-        part.replace(SOLVED_FILE)
+        write_whole(SOLVED_FILE, json.dumps({"solved": [*solved, number]}) + "\n")
     except OSError as error:
         print(f"Your progress could not be kept ({error.strerror}): is {SOLVED_FILE.parent} writable?")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 import torch.nn as nn
 
-from mnist_lesson.checks.compare import Hint, compare, describe, difference
+from mnist_lesson.checks.compare import Hint, alike, compare, describe, difference, draw_until
 from mnist_lesson.checks.judge import exercise
 
 
@@ -31,7 +31,7 @@ def seeded_numbers(answer: Callable) -> None:
     torch.rand(random.randint(1, 5))
     if isinstance(first, torch.Tensor) and difference(answer(3), first):
         raise Hint("Called twice with the same seed, your function gives different numbers: set the seed in it.")
-    compare(answer, [(random.randint(1, 10**6),) for _ in range(4)], right, mistakes)
+    compare(answer, lambda: [(random.randint(1, 10**6),) for _ in range(4)], right, mistakes)
 
 
 @exercise(
@@ -46,7 +46,10 @@ def seeded_numbers(answer: Callable) -> None:
     },
 )
 def add_anywhere(answer: Callable) -> None:
-    a, b = torch.rand(random.randint(2, 6)), torch.rand(1)
+    a, b = draw_until(
+        lambda: (torch.rand(random.randint(2, 6)), torch.rand(1)),
+        lambda drawn: alike({"the sum": drawn[0] + drawn[1], "a": drawn[0], "the difference": drawn[0] - drawn[1]}),
+    )
     problem = difference(answer(a, b), a + b)
     if problem:
         raise Hint(f"With both tensors on the CPU, {problem}.")

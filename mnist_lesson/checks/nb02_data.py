@@ -1,5 +1,6 @@
 """The self-checks of the exercises of notebook 02_data."""
 
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_lesson.checks.compare import Hint, compare, describe
+from mnist_lesson.checks.compare import Hint, compare, describe, elements
 from mnist_lesson.checks.judge import exercise
 
 
@@ -16,7 +17,9 @@ def batch_count(answer: Callable) -> None:
     def right(size, batch_size, drop_last):
         return size // batch_size if drop_last else math.ceil(size / batch_size)
 
-    cases = [(k * b + rest, b, drop) for k, b, rest in _batches() for drop in (False, True)]
+    def draw():
+        return [(k * b + rest, b, drop) for k, b, rest in _batches() for drop in (False, True)]
+
     mistakes = [
         (
             lambda size, b, drop: size // b,
@@ -33,7 +36,7 @@ def batch_count(answer: Callable) -> None:
             "You have the two cases the wrong way round: drop_last=True leaves a batch out.",
         ),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 def _batches() -> list[tuple[int, int, int]]:
@@ -47,7 +50,10 @@ def to_image(answer: Callable) -> None:
     def right(stored):
         return (stored / 255).unsqueeze(0)
 
-    cases = [(torch.randint(0, 256, (random.randint(2, 9), random.randint(10, 15)), dtype=torch.uint8),) for _ in "abc"]
+    def draw():
+        sizes = [(random.randint(2, 9), random.randint(10, 15)) for _ in range(3)]
+        return [(torch.randint(0, 256, size, dtype=torch.uint8),) for size in sizes]
+
     mistakes = [
         (lambda stored: stored / 255, "The channel axis is missing: (H, W) must become (1, H, W)."),
         (lambda stored: (stored / 255).unsqueeze(2), "The channel comes first in PyTorch: (1, H, W), not (H, W, 1)."),
@@ -56,7 +62,7 @@ def to_image(answer: Callable) -> None:
         (lambda stored: stored.unsqueeze(0), "The numbers are still bytes from 0 to 255: make fractions of them."),
         (lambda stored: (stored // 255).unsqueeze(0), "`//` drops everything after the point: use `/`."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise("2.3", "Two loaders, the one for training first. One setting differs between them. Hand back both.")
@@ -64,12 +70,20 @@ def make_loaders(answer: Callable) -> None:
     batch_size = random.randint(7, 13)
     size = 4 * batch_size + 6  # neither set divides evenly
     train_ds, test_ds = TensorDataset(torch.arange(size)), TensorDataset(torch.arange(100, 100 + size - 5))
-    loaders = answer(train_ds, test_ds, batch_size)
-    if not isinstance(loaders, tuple | list) or len(loaders) != 2:
-        raise Hint(f"Expected two loaders, `return train_dl, test_dl`, found {describe(loaders)}.")
+    found = answer(train_ds, test_ds, batch_size)
+    loaders = elements(found)
+    if loaders is None or len(loaders) != 2:
+        raise Hint(f"Expected two loaders, `return train_dl, test_dl`, found {describe(found)}.")
     if not all(isinstance(loader, DataLoader) for loader in loaders):
         raise Hint("Expected two objects of the class DataLoader: make each with `DataLoader(...)`.")
-    train_epochs, test_epochs = ([[batch[0].tolist() for batch in loader] for _ in "ab"] for loader in loaders)
+
+    def batches(loader):  # one more than there are images is more than enough
+        return [batch[0].tolist() for batch in itertools.islice(loader, size + 1)]
+
+    train_epochs, test_epochs = ([answer.use(batches, loader) for _ in "ab"] for loader in loaders)
+    for name, (first, second) in (("training", train_epochs), ("test", test_epochs)):
+        if not first or not second:
+            raise Hint(f"The {name} loader yields no batch: was it made from the whole set?")
     if {number >= 100 for batch in train_epochs[0] for number in batch} == {True}:
         raise Hint("The first loader hands out the test set: the training loader comes first.")
     for name, (first, _), count in (("training", train_epochs, size), ("test", test_epochs, size - 5)):
@@ -92,10 +106,12 @@ def count_classes(answer: Callable) -> None:
     def right(labels):
         return torch.bincount(labels, minlength=10)
 
-    cases = [(torch.randint(0, highest, (random.randint(20, 60),)),) for highest in (3, 8, 10)]
+    def draw():
+        return [(torch.randint(0, highest, (random.randint(20, 60),)),) for highest in (3, 8, 10)]
+
     mistakes = [
         (torch.bincount, "If the last digits do not occur, the tensor is too short: it must always have 10 numbers."),
         (lambda labels: right(labels) / len(labels), "These are shares: give the counts."),
         (lambda labels: labels.unique(return_counts=True)[1], "A digit that never occurs must be there too, with a 0."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)

@@ -21,8 +21,10 @@ def to_picture(answer: Callable) -> None:
     def right(image):
         return image.detach()[0].numpy()
 
-    cases = [(torch.rand(1, height, random.randint(2, 9)),) for height in (1, random.randint(10, 15))]
-    cases.append((torch.rand(1, 4, 3, requires_grad=True),))
+    def draw():
+        cases = [(torch.rand(1, height, random.randint(2, 9)),) for height in (1, random.randint(10, 15))]
+        return [*cases, (torch.rand(1, 4, 3, requires_grad=True),)]
+
     mistakes = [
         (lambda image: image.detach().numpy(), "The channel is still there: (1, H, W) must become (H, W)."),
         (
@@ -32,7 +34,7 @@ def to_picture(answer: Callable) -> None:
         (lambda image: image.detach()[0], "This is still a tensor: an array was asked for."),
         (lambda image: image.detach()[0].numpy().T, "Rows and columns are swapped: the first axis is the height."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise("3.2", "Only axis 1, the channel, has to go. What would a bare `squeeze()` do to a batch of one image?")
@@ -40,14 +42,16 @@ def to_pictures(answer: Callable) -> None:
     def right(images):
         return images[:, 0]
 
-    cases = [(torch.rand(n, 1, random.randint(2, 9), random.randint(10, 15)),) for n in (1, random.randint(2, 5))]
+    def draw():
+        return [(torch.rand(n, 1, random.randint(2, 9), random.randint(10, 15)),) for n in (1, random.randint(2, 5))]
+
     mistakes = [
         (torch.squeeze, "With a batch of one image, your function drops the batch axis too: name the axis to drop."),
         (lambda images: images[0], "This is only the first image: the batch axis must stay."),
         (lambda images: images, "The channel axis is still there: (N, 1, H, W) must become (N, H, W)."),
         (lambda images: images.squeeze(0), "Axis 0 is the batch. The channel is another axis."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise("3.3", "Two steps: one brings the smallest number to 0, the other the largest to 1. What if both are equal?")
@@ -56,7 +60,9 @@ def stretch(answer: Callable) -> None:
         low, high = picture.min(), picture.max()
         return (picture - low) / (high - low) if high > low else torch.zeros_like(picture)
 
-    cases = [(3 * torch.rand(random.randint(2, 5), 4) + shift,) for shift in (-5, 1, 7)]
+    def draw():
+        return [(3 * torch.rand(random.randint(2, 5), 4) + shift,) for shift in (-5, 1, 7)]
+
     constant = torch.full((2, 3), random.random())
     mistakes = [
         (lambda picture: picture / picture.max(), "The smallest number must become 0: take it away first."),
@@ -66,11 +72,11 @@ def stretch(answer: Callable) -> None:
             "After the subtraction the largest number is no longer the old maximum: divide by the difference.",
         ),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
     found = answer(constant)
     if isinstance(found, torch.Tensor) and not found.isfinite().all():
         raise Hint("In a picture of one colour you divide by zero, which gives nan: return zeros for such a picture.")
-    compare(answer, [(constant,)], right)
+    compare(answer, lambda: [(constant,)], right)
 
 
 @exercise(
@@ -96,4 +102,4 @@ def mean_image(answer: Callable) -> None:
         ),
         (lambda images, labels, digit: images[digit].float(), "This is image number `digit`, not the images of it."),
     ]
-    compare(answer, [case() for _ in range(4)], right, mistakes)
+    compare(answer, lambda: [case() for _ in range(4)], right, mistakes)

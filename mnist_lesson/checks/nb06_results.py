@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 import torch.nn as nn
 
-from mnist_lesson.checks.compare import Hint, compare, describe, difference
+from mnist_lesson.checks.compare import Hint, alike, compare, describe, difference, draw_until, elements
 from mnist_lesson.checks.judge import exercise
-from mnist_lesson.checks.nb05_training import _Spy
+from mnist_lesson.checks.state import Spy
 from mnist_lesson.results import History, confusion_matrix
 
 
@@ -23,7 +23,8 @@ def best_epoch(answer: Callable) -> None:
         best = random.randint(epochs // 2 + 1, epochs - 2)
         falling = sorted((random.uniform(0.3, 1) for _ in range(epochs)), reverse=True)
         held = [0.2 + abs(i - best) * random.uniform(0.06, 0.07) for i in range(epochs)]
-        accs = sorted(random.uniform(0.8, 0.95) for _ in range(epochs))
+        falling[-2:] = random.sample(falling[-2:], 2)  # its smallest is not always the last
+        accs = [random.uniform(0.8, 0.95) for _ in range(epochs)]
         return (History(accs, falling, accs, held),)
 
     mistakes = [
@@ -34,7 +35,7 @@ def best_epoch(answer: Callable) -> None:
         (lambda h: h.test_loss.index(max(h.test_loss)) + 1, "A loss is good when it is small."),
         (lambda h: h.test_acc.index(max(h.test_acc)) + 1, "The loss was asked for, not the accuracy."),
     ]
-    compare(answer, [case() for _ in range(4)], right, mistakes)
+    compare(answer, lambda: [case() for _ in range(4)], right, mistakes)
 
 
 @exercise("6.2", "The formula stands in the exercise. First the share p, then the square root.")
@@ -49,7 +50,10 @@ def interval(answer: Callable) -> None:
     def right(correct, total):
         return around(correct, total, 1.96 * spread(correct, total))
 
-    cases = [(random.randint(total // 2, total * 9 // 10), total) for total in (200, 1000, random.randint(3000, 9000))]
+    def draw():
+        totals = (200, 1000, random.randint(3000, 9000))
+        return [(random.randint(total // 2, total * 9 // 10), total) for total in totals]
+
     mistakes = [
         (lambda c, n: around(c, n, spread(c, n)), "This interval holds 68 %: for 95 % it is 1.96 times as wide."),
         (lambda c, n: around(c, n, 1.96 * spread(c, n) ** 2), "The square root is missing."),
@@ -59,7 +63,7 @@ def interval(answer: Callable) -> None:
         (lambda c, n: around(c, n, 1.96 * spread(c, n) / math.sqrt(n)), "The number of images is divided by twice."),
         (lambda c, n: 1.96 * spread(c, n), "This is half the width: return both ends."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise("6.3", "Everything that was read as `digit` stands in one column. Which of it is right?")
@@ -83,7 +87,7 @@ def precision(answer: Callable) -> None:
         (lambda m, d: m[:, d].sum().item(), "This is how often the network said `digit`. How often was that right?"),
         (lambda m, d: 1 - right(m, d), "This is the share that is wrong."),
     ]
-    compare(answer, [case() for _ in range(5)], right, mistakes)
+    compare(answer, lambda: [case() for _ in range(5)], right, mistakes)
 
 
 @exercise(
@@ -96,30 +100,48 @@ def precision(answer: Callable) -> None:
         "must match the size": "The network takes batches: give the image a batch axis.",
         "Dimension out of range": "After the network there is still a batch axis: along which axis lie the classes?",
     },
+    may_change=("mode",),
 )
 def read_digit(answer: Callable) -> None:
     for _ in range(3):
-        spy = _Spy()
-        model = nn.Sequential(spy, nn.Flatten(), nn.Dropout(0.7), nn.Linear(784, 10))
-        image = torch.rand(1, 28, 28)
-        with torch.no_grad():
-            logits = model.eval()(image.unsqueeze(0))[0]
-            top, digit = logits.softmax(0).max(0)
-            model.train()
-        spy.recorded = False
+        model, image, digit, results = draw_until(_draw_reading, _unsure)
+        probability = results["the probability"]
         found = answer(model, image)
-        if not isinstance(found, tuple | list) or len(found) != 2:
+        values = elements(found)
+        if values is None or len(values) != 2:
             raise Hint(f"Expected two values, `return digit, probability`, found {describe(found)}.")
-        if not difference(found[::-1], (digit.item(), top.item())):
+        if not difference(values[::-1], (digit, probability)):
             raise Hint("The digit comes first, then the probability.")
-        if not difference(found[1], logits.max().item()):
+        if not difference(values[1], results["the logit"]):
             raise Hint("This is the logit. `softmax` makes a probability of it.")
-        if not difference(found[1], 1.0):
+        if not difference(values[1], 1.0):
             raise Hint("The probability is always 1: `softmax` runs along the wrong axis, over one image alone.")
-        if model.training and difference(found, (digit.item(), top.item())):
+        problem = difference(found, (digit, probability))
+        if problem and model.training:
             raise Hint("Twice the same image, and the answers differ: the model has a dropout layer. Which mode?")
-        problem = difference(found, (digit.item(), top.item()))
         if problem:
-            raise Hint(f"For a digit that the network reads as {digit.item()}, {problem}.")
-        if spy.recorded:
+            raise Hint(f"For a digit that the network reads as {digit}, {problem}.")
+        if any(model[0].passes):
             raise Hint("The answer is right. But PyTorch recorded everything for gradients: switch that off.")
+
+
+def _draw_reading() -> tuple[nn.Sequential, torch.Tensor, int, dict]:
+    """Draw a model in train mode, whose first layer is a Spy, and an image; work out the digit that it reads."""
+    model = nn.Sequential(Spy(), nn.Flatten(), nn.Dropout(0.7), nn.Linear(784, 10))
+    image = torch.rand(1, 28, 28)
+    with torch.no_grad():
+        logits = model.eval()(image.unsqueeze(0))[0]
+        probability, digit = logits.softmax(0).max(0)
+    model.train()
+    model[0].passes.clear()
+    numbers = {
+        "the probability": probability.item(),
+        "the logit": logits.max().item(),
+        "one": 1.0,
+        "the second largest logit": logits.topk(2).values[1].item(),
+    }
+    return model, image, digit.item(), numbers
+
+
+def _unsure(drawn: tuple) -> str:
+    return alike(drawn[3])

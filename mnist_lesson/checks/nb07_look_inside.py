@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 import torch.nn as nn
 
-from mnist_lesson.checks.compare import Hint, compare, describe, difference
+from mnist_lesson.checks.compare import Hint, compare, describe, difference, elements
 from mnist_lesson.checks.judge import exercise
+from mnist_lesson.checks.state import changed, snapshot
 
 
 @exercise(
@@ -20,39 +21,42 @@ from mnist_lesson.checks.judge import exercise
         "but 3 were given": "PyTorch calls a hook with three things: the layer, what went in, what came out.",
         "list index out of range": "The hook heard nothing: register it before the images go through the model.",
     },
+    may_change=("hooks",),
 )
 def listen(answer: Callable) -> None:
     for _ in range(3):
         a, b = random.sample(range(3, 9), 2)
         model = nn.Sequential(nn.Linear(2, a), nn.ReLU(), nn.Linear(a, b), nn.Linear(b, 9), nn.Linear(9, 10))
         images, place = torch.randn(random.randint(2, 5), 2), random.choice([2, 3])
-        going_in = model[:place](images)
-        expected = model[place](going_in)
+        model.eval()
+        with torch.no_grad():
+            going_in = model[:place](images)
+            expected = model[place](going_in)
+            coming_out = model(images)
+        before = snapshot(model)
         found = answer(model, model[place], images)
-        if isinstance(found, tuple) and len(found) == 1 and not difference(found[0], going_in):
+        values = elements(found)
+        if isinstance(found, tuple) and len(values) == 1 and not difference(values[0], going_in):
             raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
-        if isinstance(found, tuple) and found == expected.shape:
+        if isinstance(found, tuple) and not difference(found, tuple(expected.shape)):
             raise Hint("This is the shape of what leaves the layer: keep the tensor itself.")
-        if isinstance(found, tuple | list) and len(found) == 1 and isinstance(found[0], torch.Tensor):
+        if values is not None and len(values) == 1 and isinstance(values[0], torch.Tensor):
             raise Hint("This is a tensor in a list or tuple: return the tensor alone.")
         if not difference(found, going_in):
             raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
-        if not difference(found, model(images)):
+        if not difference(found, coming_out):
             raise Hint("This is what leaves the whole model. The hook of the layer hears what was asked for.")
         problem = difference(found, expected)
         if problem:
             raise Hint(f"For {describe(images)} {problem}.")
-        if _has_hooks(model):
+        if changed(before, model, may_change=("gradients",)):
             raise Hint("The tensor is right. But your hook is still there: its handle can remove it.")
     failing = nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))  # its second layer does not fit
+    before = snapshot(failing)
     with contextlib.suppress(Hint):  # here the function may stop with an error
         answer(failing, failing[0], torch.randn(4, 2))
-    if _has_hooks(failing):
+    if changed(before, failing, may_change=("gradients",)):
         raise Hint("If the pass stops with an error, your hook stays: which part of a `try` runs in any case?")
-
-
-def _has_hooks(model: nn.Module) -> bool:
-    return any(layer._forward_hooks for layer in model.modules())
 
 
 @exercise(
@@ -114,7 +118,7 @@ def first_share(answer: Callable) -> None:
     def first_of(features):
         return lengths(features)[0] ** 2 / (lengths(features) ** 2).sum()
 
-    compare(answer, [case() for _ in range(4)], right, mistakes)
+    compare(answer, lambda: [case() for _ in range(4)], right, mistakes)
 
 
 @exercise(
@@ -128,7 +132,7 @@ def first_share(answer: Callable) -> None:
     },
 )
 def fall_without(answer: Callable) -> None:
-    model = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 10))
+    model = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 10)).eval()
 
     @torch.no_grad()
     def logits(image):
@@ -193,7 +197,7 @@ def fall_without(answer: Callable) -> None:
     ]
     compare(
         lambda *case: answer(model, *case),
-        [case(True), case(False), case(True), case(False), case(True, places=[4, 4])],
+        lambda: [case(True), case(False), case(True), case(False), case(True, places=[4, 4])],
         right,
         mistakes,
     )

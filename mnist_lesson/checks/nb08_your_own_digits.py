@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from mnist_lesson.checks.compare import Hint, compare, difference
+from mnist_lesson.checks.compare import CLEAR, Hint, compare, difference, draw_until
 from mnist_lesson.checks.judge import exercise
 
 
@@ -21,7 +21,9 @@ def bright_ink(answer: Callable) -> None:
         ink = ink + 0.1 * torch.rand(6, 8) * (ink == 0)
         return (1 - ink if is_dark_on_bright else ink,)
 
-    cases = [case(is_dark, few) for is_dark in (True, False) for few in (3, 15, 21)]
+    def draw():
+        return [case(is_dark, few) for is_dark in (True, False) for few in (3, 15, 21)]
+
     mistakes = [
         (lambda picture: 1 - picture, "You always invert: a picture whose ink is bright already must stay as it is."),
         (lambda picture: picture, "You never invert: a picture with dark ink on bright paper must be turned round."),
@@ -33,7 +35,7 @@ def bright_ink(answer: Callable) -> None:
         (lambda picture: 255 - picture if picture.median() > 0.5 else picture, "White is 1 here, not 255."),
         (lambda picture: -picture if picture.median() > 0.5 else picture, "The inverse of 0 is 1, and that of 1 is 0."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
     shifted = torch.full((6, 8), 0.45)
     shifted.view(-1)[:10] = 0.95
     if difference(answer(shifted), shifted):
@@ -48,9 +50,11 @@ def new_size(answer: Callable) -> None:
     def scaled(height, width, by, whole=round, least=1):
         return max(least, whole(height * 20 / by)), max(least, whole(width * 20 / by))
 
-    longer = random.randrange(101, 300, 2)  # odd, so that no side ends in exactly one half
-    sizes = [(longer, random.randint(10, 100)), (random.randint(10, 100), longer)]
-    cases = [*sizes, (100, 37), (37, 100), (97, 100), (12, 7), (500, 5), (5, 500), (50, 50)]
+    def draw():
+        longer = random.randrange(101, 300, 2)  # odd, so that no side ends in exactly one half
+        sizes = [(longer, random.randint(10, 100)), (random.randint(10, 100), longer)]
+        return [*sizes, (100, 37), (37, 100), (97, 100), (12, 7), (500, 5), (5, 500), (50, 50)]
+
     mistakes = [
         (lambda h, w: (20, 20), "This distorts the digit: a 1 becomes as wide as it is high."),
         (lambda h, w: scaled(h, w, max(h, w))[::-1], "The height comes first."),
@@ -88,7 +92,7 @@ def new_size(answer: Callable) -> None:
             "A very thin stroke loses all its pixels: at least 1 must be left.",
         )
     )
-    compare(answer, cases, lambda h, w: scaled(h, w, max(h, w)), mistakes)
+    compare(answer, draw, lambda h, w: scaled(h, w, max(h, w)), mistakes)
 
 
 @exercise("8.3", "A mean in which each place counts as often as it has ink. How much ink is there in each row?")
@@ -130,7 +134,7 @@ def centre_of_mass(answer: Callable) -> None:
             "This is the pixel with the most ink: take the mean over all of them.",
         ),
     ]
-    compare(answer, [case(random.randint(6, 9), random.randint(10, 14)) for _ in range(4)], right, mistakes)
+    compare(answer, lambda: [case(random.randint(6, 9), random.randint(10, 14)) for _ in range(4)], right, mistakes)
 
 
 @exercise("8.4", "With what is a threshold compared, and do you have that yet? The prediction itself is as before.")
@@ -150,7 +154,18 @@ def refuse(answer: Callable) -> None:
 
     not_predictions = "These are probabilities: the predictions were asked for, or -1."
     wrong_axis = "Softmax must run over the ten classes of each row, axis 1."
-    cases = [case(random.randint(8, 12), threshold) for threshold in (0.5, 0.8, 0.9)]
+
+    def close(case):
+        """Rounding must neither decide which class is the first, nor whether it reaches the threshold."""
+        logits, threshold = case
+        first, second = softmax(logits).topk(2, dim=1).values.unbind(dim=1)
+        is_close = (first - second < CLEAR) | ((first - threshold).abs() < CLEAR)
+        return "a probability is too close to another or to the threshold" if is_close.any() else ""
+
+    def draw():
+        sizes = [(random.randint(8, 12), threshold) for threshold in (0.5, 0.8, 0.9)]
+        return [draw_until(lambda: case(size, threshold), close) for size, threshold in sizes]
+
     mistakes = [
         (lambda logits, t: by(lambda x: x, t, logits), "You compare a logit: make probabilities of the logits first."),
         (lambda logits, t: by(softmax, t, logits, torch.gt), "It is the wrong way round: refuse the unsure ones."),
@@ -170,4 +185,4 @@ def refuse(answer: Callable) -> None:
             "Refused images must not vanish: put -1 in their place.",
         ),
     ]
-    compare(answer, cases, lambda logits, t: by(softmax, t, logits), mistakes)
+    compare(answer, draw, lambda logits, t: by(softmax, t, logits), mistakes)

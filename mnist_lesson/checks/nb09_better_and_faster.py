@@ -4,10 +4,11 @@ import math
 import random
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from mnist_lesson.checks.compare import Hint, compare, describe
+from mnist_lesson.checks.compare import Hint, compare, describe, elements, plain_tensor
 from mnist_lesson.checks.judge import exercise
 
 
@@ -19,7 +20,9 @@ def normalise(answer: Callable) -> None:
     def right(train_images, test_images):
         return scaled(train_images, train_images), scaled(test_images, train_images)
 
-    cases = [(torch.rand(9, 4, 5), 0.5 * torch.rand(random.randint(3, 6), 4, 5) + 0.3) for _ in range(3)]
+    def draw():
+        return [(torch.rand(9, 4, 5), 0.5 * torch.rand(random.randint(3, 6), 4, 5) + 0.3) for _ in range(3)]
+
     mistakes = [
         (
             lambda a, b: (scaled(a, a), scaled(b, b)),
@@ -37,7 +40,7 @@ def normalise(answer: Callable) -> None:
         ),
         (lambda a, b: ((a - a.mean()) / a.var(), (b - a.mean()) / a.var()), "This is the variance: take its root."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise(
@@ -50,7 +53,9 @@ def report(answer: Callable) -> None:
     def right(accuracies):
         return around(accuracies, 2.26 * statistics.stdev(accuracies) / math.sqrt(len(accuracies)))
 
-    cases = [([random.uniform(0.97, 0.99) for _ in range(10)],) for _ in range(4)]
+    def draw():
+        return [([random.uniform(0.97, 0.99) for _ in range(10)],) for _ in range(4)]
+
     mistakes = [
         (lambda v: (max(v), right(v)[1]), "This is the best run: a fair report gives the mean of all."),
         (
@@ -69,7 +74,7 @@ def report(answer: Callable) -> None:
         (lambda v: around(v, statistics.stdev(v) / math.sqrt(len(v))), "The factor 2.26 is missing."),
         (lambda v: (statistics.median(v), right(v)[1]), "This is the median: give the mean."),
     ]
-    compare(answer, cases, right, mistakes)
+    compare(answer, draw, right, mistakes)
 
 
 @exercise(
@@ -79,12 +84,8 @@ def report(answer: Callable) -> None:
 def random_order(answer: Callable) -> None:
     for _ in range(4):
         size, batch_size = random.randint(30, 60), random.randint(7, 13)
-        batches = answer(size, batch_size)
-        if not isinstance(batches, tuple | list) or not all(isinstance(batch, torch.Tensor) for batch in batches):
-            raise Hint(f"Expected a list of tensors, one for each batch, found {describe(batches)}.")
-        if not all(batch.ndim == 1 and not batch.is_floating_point() for batch in batches):
-            raise Hint("Each batch should be a row of whole numbers: the places of its images.")
-        places = [place for batch in batches for place in batch.tolist()]
+        batches = _batches(answer(size, batch_size))
+        places = sum(batches, [])
         if len(places) < size:
             raise Hint(f"Of {size} images only {len(places)} are used: the last batch may be smaller.")
         if len(set(places)) < len(places):
@@ -93,7 +94,18 @@ def random_order(answer: Callable) -> None:
             raise Hint(f"The places should be 0 to {size - 1}, each once.")
         if any(len(batch) != batch_size for batch in batches[:-1]):
             raise Hint("All batches but the last must have the size that was asked for.")
-        if all(batch.tolist() == sorted(batch.tolist()) for batch in batches):
+        if all(batch == sorted(batch) for batch in batches):
             raise Hint("The images come in their own order: shuffle them first.")
-        if [batch.tolist() for batch in answer(size, batch_size)] == [batch.tolist() for batch in batches]:
+        if _batches(answer(size, batch_size)) == batches:
             raise Hint("Two epochs have the same order: draw a new one each time.")
+
+
+def _batches(found: Any) -> list[list[int]]:
+    """Return the places in each batch, or raise Hint if the learner's function returned something else."""
+    batches = elements(found)
+    if batches is None or not all(isinstance(batch, torch.Tensor) for batch in batches):
+        raise Hint(f"Expected a list of tensors, one for each batch, found {describe(found)}.")
+    batches = [plain_tensor(batch) for batch in batches]
+    if not all(batch.ndim == 1 and not batch.is_floating_point() for batch in batches):
+        raise Hint("Each batch should be a row of whole numbers: the places of its images.")
+    return [batch.tolist() for batch in batches]

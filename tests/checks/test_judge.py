@@ -1,6 +1,8 @@
 """Judging: whatever a learner's function does, the notebook goes on and the learner gets one sentence."""
 
+import _thread
 import random
+import sys
 import threading
 import time
 
@@ -9,20 +11,20 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from torch import nn
+from verdicts import own_progress  # noqa: F401 (a fixture)
 
 from mnist_lesson.checks import judge
-from mnist_lesson.checks.compare import Hint, compare, describe, difference
+from mnist_lesson.checks.compare import CheckerFault, Hint, compare, difference
 from mnist_lesson.checks.judge import exercise
 
 
 @exercise("1.1", "multiply by two.", errors={"requires grad": "detach it first."}, seconds=0.3)
 def double(answer):
-    compare(answer, [(torch.rand(random.randint(2, 5)),) for _ in range(3)], lambda x: 2 * x, [(lambda x: x, "Twice!")])
+    def draw():
+        return [(torch.rand(random.randint(2, 5)),) for _ in range(3)]
 
-
-@pytest.fixture(autouse=True)
-def own_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "SOLVED_FILE", tmp_path / "runs" / "exercises.json")
+    compare(answer, draw, lambda x: 2 * x, [(lambda x: x, "Twice!")])
 
 
 def loop(x):
@@ -38,6 +40,13 @@ def loop_quietly(x):
         pass
 
 
+def return_too_late(x):
+    try:
+        loop_quietly(x)
+    except BaseException:
+        return 2 * x
+
+
 def print_for_ever(x):
     while True:
         print("x" * 100)
@@ -49,6 +58,14 @@ def leave(x):
 
 def fail(x):
     return 1 / 0
+
+
+def fail_without_a_message(x):
+    class Odd(Exception):
+        def __str__(self):
+            raise ValueError
+
+    raise Odd
 
 
 def change(x):
@@ -70,9 +87,11 @@ def only_sometimes():
     [
         (loop, "ran for more than 0.3 seconds"),
         (loop_quietly, "ran for more than 0.3 seconds"),
+        (return_too_late, "it ran for more than 0.3 seconds: does each"),
         (print_for_ever, "printed more than 20,000 characters"),
         (leave, "stopped with SystemExit"),
         (fail, "stopped with ZeroDivisionError in line "),
+        (fail_without_a_message, "stopped with Odd in line "),
         (change, "changes what it was given"),
         (only_sometimes(), "returns nothing"),
         (lambda x: torch.ones(2, requires_grad=True).numpy(), "detach it first"),
@@ -88,9 +107,7 @@ def only_sometimes():
     ],
 )
 def test_a_bad_answer_gets_a_sentence_and_breaks_nothing(answer, words, capsys):
-    start = time.monotonic()
     double(answer)
-    assert time.monotonic() - start < 5
     out = capsys.readouterr().out
     assert out.startswith("Exercise 1.1, double: not yet. ") and words in out.replace("\n", " ") and len(out) < 800
     assert judge.load_solved() == []
@@ -136,12 +153,32 @@ def test_exit_in_a_notebook_does_not_end_its_kernel():
     assert "Autocall" in notebook.cells[3].outputs[0].text, "and afterwards exit() is what it was"
 
 
-def test_the_interrupt_button_still_works():
+def test_an_interrupt_inside_of_the_function_goes_on():
     def interrupted(x):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         double(interrupted)
+
+
+def test_the_interrupt_button_ends_the_function_and_goes_on():
+    @exercise("1.4", "first", seconds=60)
+    def patient(answer):
+        answer()
+
+    ended = threading.Event()
+
+    def waits():
+        threading.Timer(0.2, _thread.interrupt_main).start()
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        patient.judge(waits)
+    assert ended.is_set(), "the function must not run on"
 
 
 def test_the_random_numbers_of_the_notebook_stay_as_they_were():
@@ -158,23 +195,54 @@ def test_the_random_numbers_of_the_notebook_stay_as_they_were():
     assert draw() == expected
 
 
-def test_a_late_time_limit_does_not_hit_other_code():
-    @exercise("1.3", "first", seconds=0.01)
+def test_a_late_time_limit_does_not_hit_other_code(monkeypatch):
+    """Thousands of calls that end within a blink before or after the limit: whichever comes first, all goes on."""
+
+    @exercise("1.3", "first", seconds=0.001)
     def just_in_time(answer):
         answer()
 
-    def busy_for_about_the_limit():
-        end = time.perf_counter() + random.uniform(0.005, 0.03)  # the watcher may be some milliseconds late
-        while time.perf_counter() < end:
-            pass
-        return 1
+    def busy_for(seconds):
+        def busy():
+            end = time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                pass
+            return 1
 
-    states = {just_in_time.judge(busy_for_about_the_limit).state for _ in range(150)}
-    assert states == {judge.SOLVED, judge.NOT_YET}, "the test is meant to end now before and now after the limit"
-    end = time.perf_counter() + 0.5  # a watcher that was not told the end would raise here
-    while time.perf_counter() < end:
-        pass
-    assert threading.active_count() < 20, "watchers must end with their function"
+        return busy
+
+    before, interval = set(threading.enumerate()), sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # or a thread of Python may wait five times as long as the limit for its turn
+    try:
+        states = {just_in_time.judge(busy_for(random.uniform(0, 0.003))).state for _ in range(2000)}
+        late = just_in_time.judge(busy_for(3)).state
+    finally:
+        sys.setswitchinterval(interval)
+    assert late == judge.NOT_YET and states <= {judge.SOLVED, judge.NOT_YET}
+    assert set(threading.enumerate()) <= before, "each thread must end with its function"
+
+
+def test_the_time_limit_counts_for_what_comes_back_too():
+    class Endless(nn.Module):
+        def forward(self, x):
+            while True:
+                pass
+
+    @exercise("1.5", "first", seconds=0.2)
+    def look(answer):
+        answer.use(answer(), 1)
+
+    assert "ran for more than 0.2 seconds" in look.judge(lambda: Endless()).hint
+    assert look.judge(lambda: nn.Identity()).state == judge.SOLVED
+
+
+def test_an_error_is_named_with_its_line_though_it_came_from_another_thread():
+    def first_line(x):
+        number = 0
+        return 1 / number
+
+    line = first_line.__code__.co_firstlineno + 2
+    assert f"in line {line} of its cell" in double.judge(first_line).hint
 
 
 def test_gradients_are_on_inside_whatever_the_notebook_does():
@@ -182,6 +250,66 @@ def test_gradients_are_on_inside_whatever_the_notebook_does():
     with torch.no_grad():
         double.judge(lambda x: seen.append(torch.is_grad_enabled()) or 2 * x)
     assert all(seen) and torch.is_grad_enabled()
+
+
+def test_a_checker_may_use_gradients_whatever_the_notebook_does():
+    @exercise("1.6", "first")
+    def slope(answer):
+        x = torch.ones(1, requires_grad=True)
+        (2 * x).backward()
+        if difference(answer(), x.grad):
+            raise Hint("no")
+
+    with torch.no_grad():
+        assert slope.judge(lambda: torch.full((1,), 2.0)).state == judge.SOLVED
+
+
+def test_a_seed_gives_the_same_verdict_and_the_next_one_another():
+    drawn = []
+
+    def look(x):
+        drawn.append((x.tolist(), torch.rand(1).item(), random.random(), np.random.rand()))
+        return 2 * x
+
+    for seed in ("one", "one", "two"):
+        judge.SEEDS.seed(seed)
+        double.judge(look)
+        torch.rand(1), random.random(), np.random.rand()  # where the notebook's generators stand does not matter
+    first, again, other = drawn[:3], drawn[3:6], drawn[6:]
+    assert first == again
+    assert all(a != b for numbers in zip(first, other) for a, b in zip(*numbers))
+
+
+def test_an_error_of_the_checker_is_not_blamed_on_the_learner():
+    @exercise("1.7", "first")
+    def faulty(answer):
+        compare(answer, lambda: [(1,)], lambda x: x, [(lambda x: x, "never told apart")])
+
+    with pytest.raises(CheckerFault):
+        faulty.judge(lambda x: x)
+
+
+def test_what_comes_back_may_fail_when_it_is_looked_at():
+    class Odd:
+        def __len__(self):
+            raise RuntimeError("no length")
+
+    @exercise("1.8", "first")
+    def look(answer):
+        len(answer())
+
+    verdict = look.judge(lambda: Odd())
+    assert verdict.state == judge.NOT_YET and "stops with RuntimeError: no length" in verdict.hint
+
+
+def test_what_an_exercise_may_change_is_named():
+    @exercise("1.9", "first", may_change=("mode",))
+    def trial(answer):
+        answer(nn.Linear(2, 2))
+
+    assert trial.judge(lambda model: model.eval()).state == judge.SOLVED
+    verdict = trial.judge(lambda model: nn.init.zeros_(model.weight))
+    assert "changes the weights of the model" in verdict.hint
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"solved": 3}', "\x00"])
@@ -200,56 +328,9 @@ def test_a_folder_that_cannot_be_written_to_only_costs_the_memory(capsys):
     assert "could not be kept" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "found, expected, same",
-    [
-        (3, 3, True),
-        (np.int64(3), 3, True),
-        (torch.tensor(3), 3, True),
-        (3.0, 3, False),
-        (True, 1, False),
-        (float("inf"), 3, False),
-        (0.5, 0.5, True),
-        (torch.tensor(0.5), 0.5, True),
-        (torch.tensor([0.5]), 0.5, False),
-        (1, 1.0, True),
-        ((1, 2), (1, 2), True),
-        ([1, 2], (1, 2), True),
-        ((1, 2, 3), (1, 2), False),
-        (torch.tensor([1]), torch.tensor([1.0]), False),
-        (torch.tensor([float("nan")]), torch.tensor([float("nan")]), False),
-        (np.ones(2), np.ones(2), True),
-        (torch.ones(2), np.ones(2), False),
-    ],
-)
-def test_difference(found, expected, same):
-    assert (difference(found, expected) == "") is same
-
-
-def test_a_value_is_named_in_a_few_words():
-    class Broken:
-        def __repr__(self):
-            raise ValueError
-
-    for value in (Broken(), "x" * 1000, list(range(1000)), torch.rand(1000), np.zeros(0), torch.rand(2, device="meta")):
-        assert 0 < len(describe(value)) <= 80
-
-
 def test_a_checker_may_raise_a_hint_of_its_own():
     @exercise("1.2", "first")
     def strict(answer):
         raise Hint("never")
 
     assert strict.judge(lambda: 1) == ("1.2", "strict", judge.NOT_YET, "never", "")
-
-
-def test_a_wrong_tensor_is_told_by_one_of_its_numbers():
-    expected = torch.arange(12.0).reshape(3, 4)
-    found = expected.clone()
-    found[1, 2] = 255
-    assert difference(found, expected) == (
-        "1 of 12 numbers of the result are wrong: at [1, 2] it should be 6, but is 255"
-    )
-    assert difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 3.0])) == (
-        "the result should be the tensor [1.0, 3.0], but is the tensor [1.0, 2.0]"
-    )

@@ -1,13 +1,11 @@
 """The checkers of the bug clinic, and the run that they judge: what passes, and which hint a mistake gets."""
 
-import os
-
 import pytest
 import torch
 from test_notebooks import cell_with_id
 
-from mnist_lesson.checks import judge, nb10_run
 from mnist_lesson.checks import nb10_clinic as checks
+from mnist_lesson.checks import nb10_run
 from mnist_lesson.checks.judge import NOT_YET, SOLVED
 from mnist_lesson.further import faults
 from mnist_lesson.further.faults import BACKWARD, STEP, ZERO
@@ -166,12 +164,6 @@ def mended(number):
 
 def checker(number):
     return getattr(checks, f"mend_{number}")
-
-
-@pytest.fixture(autouse=True)
-def seeded_verdicts(request):
-    """Let verdicts draw the same random numbers in any order of the tests."""
-    judge.SEEDS.seed(f"{os.environ.get('MNIST_LESSON_SEED', '0')} {request.node.nodeid}")
 
 
 @each_patient
