@@ -1,1 +1,11 @@
-"""The modules of the notebooks from 07 on: going further."""
+"""The modules of the notebooks that go further.
+
+| notebook             | modules                                       | hold                                  |
+| -------------------- | --------------------------------------------- | ------------------------------------- |
+| 07_look_inside       | `inside.py`, `inside_plots.py`                | what the layers see                   |
+| 08_your_own_digits   | `handwriting.py`, `pictures.py`, `drawing.py` | photos and drawings, prepared         |
+| 09_better_and_faster | `recipes.py`                                  | the fast path and the improved recipe |
+| 10_bug_clinic        | `faults.py`                                   | twelve ill training programs          |
+
+`diagrams.py` draws the network and the program for notebooks 04 and 06.
+"""

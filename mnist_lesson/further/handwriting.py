@@ -3,7 +3,7 @@
 A network trained on MNIST reads images that look like MNIST: bright ink on black, the digit 20 pixels
 high or wide, its centre of mass in the middle of 28 x 28. `prepare` makes such an image of a photo.
 
-For a first reading: `prepare_steps`, `fit` and `centre`. The rest finds the ink on any kind of paper.
+For a first reading: `prepare_steps`, `fit_into_20` and `centre`. The rest finds the ink on any kind of paper.
 """
 
 import math
@@ -45,7 +45,7 @@ def prepare_steps(picture: Picture) -> dict[str, np.ndarray]:
     paper = find_paper(grey)
     ink = find_ink(grey, paper)
     cropped = keep_pieces(ink, find_pieces(ink) > 0)
-    fitted = fit(cropped)
+    fitted = fit_into_20(cropped)
     return {
         "grey": grey,
         "paper": paper,
@@ -68,7 +68,7 @@ def split(picture: Picture) -> torch.Tensor:
     if len(np.unique(pieces)) > MOST_PIECES:
         raise PictureError("there are too many pieces of ink to be digits: use plain paper.")
     digits = [keep_pieces(ink, np.isin(pieces, numbers)) for numbers in group_digits(pieces)]
-    return torch.from_numpy(np.stack([centre(fit(digit)) for digit in digits])).unsqueeze(1)
+    return torch.from_numpy(np.stack([centre(fit_into_20(digit)) for digit in digits])).unsqueeze(1)
 
 
 def read_number(picture: Picture, model: nn.Module) -> list[tuple[int, float]]:
@@ -250,7 +250,7 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 # From pieces to MNIST's format
 
 
-def fit(ink: np.ndarray) -> np.ndarray:
+def fit_into_20(ink: np.ndarray) -> np.ndarray:
     """Fit ink into 20 x 20 keeping its aspect ratio: one side of the result is 20. Thin strokes are made thicker."""
     ink = _resize(ink, 80)
     missing = 4 * THINNEST_STROKE - stroke_width(ink)  # pixels of 80

@@ -26,6 +26,8 @@ SEEDS = range(10)
 def main() -> int:
     use_lesson_python()
     from mnist_lesson.device import environment
+    from mnist_lesson.files import write_whole
+    from mnist_lesson.stored import STORED_DIR
 
     runs = []
     for seed in SEEDS:
@@ -43,12 +45,12 @@ def main() -> int:
         "bands": {curve: band([run[curve] for run in runs]) for curve in runs[0]},
         "final_test_acc": [run["test_acc"][-1] for run in runs],
     }
-    package = ROOT / "mnist_lesson" / "stored"
-    write(package / "expected.json", (json.dumps(expected, indent=1) + "\n").encode())
-    (package / "reference").mkdir(exist_ok=True)
+    write_whole(STORED_DIR / "expected.json", json.dumps(expected, indent=1) + "\n")
+    reference = STORED_DIR / "reference"
+    reference.mkdir(exist_ok=True)
     for name in ("weights.pt", "run.json"):
-        write(package / "reference" / name, (ROOT / "runs" / "calibrate" / "seed_0" / name).read_bytes())
-    print(f"Wrote {package / 'expected.json'} and {package / 'reference'}.")
+        write_whole(reference / name, (ROOT / "runs" / "calibrate" / "seed_0" / name).read_bytes())
+    print(f"Wrote {STORED_DIR / 'expected.json'} and {reference}.")
     return 0
 
 
@@ -77,13 +79,6 @@ def band(curves: list[list[float]]) -> dict[str, list[float]]:
     epochs = list(zip(*curves))
     numbers = {"mean": statistics.mean, "std": statistics.stdev, "lowest": min, "highest": max}
     return {name: [round(number(values), 6) for values in epochs] for name, number in numbers.items()}
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 if __name__ == "__main__":

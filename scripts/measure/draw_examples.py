@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -92,13 +91,14 @@ PAPERS = {
 
 def main() -> None:
     use_lesson_python()
+    from mnist_lesson.files import write_whole
     from mnist_lesson.further.drawing import EXAMPLES_DIR
 
     with tempfile.TemporaryDirectory() as folder:
         draw_all(Path(folder))
         EXAMPLES_DIR.mkdir(exist_ok=True)
         for file in sorted(Path(folder).iterdir()):
-            shutil.copyfile(file, EXAMPLES_DIR / file.name)
+            write_whole(EXAMPLES_DIR / file.name, file.read_bytes())
     sizes = [file.stat().st_size for file in EXAMPLES_DIR.iterdir()]
     print(f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, in {EXAMPLES_DIR.relative_to(ROOT)}")
 

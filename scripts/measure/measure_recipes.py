@@ -21,8 +21,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (0, 1)]  # this folder, and that of install.py
 
-from bench import plain_loop
-from calibrate import write
+from contestants import plain_loop
 from install import ROOT, use_lesson_python
 from pytorch_example import fit_example
 
@@ -33,7 +32,9 @@ FEW_SEEDS = range(3)  # for the choices, and for the slow contestants
 def main() -> int:
     use_lesson_python()
     from mnist_lesson.device import environment
+    from mnist_lesson.files import write_whole
     from mnist_lesson.further.recipes import IMPROVED, LESSON
+    from mnist_lesson.stored import STORED_DIR
 
     on_test = {"lesson": [], "fast": [], "example": [], "improved": []}
     for seed in SEEDS:  # in turn, so that a machine that slows down slows all of them
@@ -62,8 +63,8 @@ def main() -> int:
         "on_test": on_test,
         "held_out": held_out,
     }
-    write(ROOT / "mnist_lesson" / "stored" / "recipes.json", (json.dumps(result) + "\n").encode())
-    print("Wrote mnist_lesson/stored/recipes.json.")
+    write_whole(STORED_DIR / "recipes.json", json.dumps(result) + "\n")
+    print(f"Wrote {STORED_DIR / 'recipes.json'}.")
     return 0
 
 
@@ -104,6 +105,8 @@ def kept(name: str, seed: int, run, *arguments) -> dict:
     """Return the result of `run(*arguments)` with this seed, from its file if it was made before."""
     import torch
 
+    from mnist_lesson.files import write_whole
+
     folder = ROOT / "runs" / "recipes"
     path = folder / f"{re.sub('[^a-z0-9.]+', '_', name.lower())}_{seed}.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -112,7 +115,7 @@ def kept(name: str, seed: int, run, *arguments) -> dict:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         stored = {"made with": str(arguments), "result": run(*arguments)}
-        write(path, json.dumps(stored).encode())
+        write_whole(path, json.dumps(stored))
     return {"seed": seed, **stored["result"]}
 
 

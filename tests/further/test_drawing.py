@@ -24,6 +24,27 @@ def test_no_stroke_is_no_ink():
     assert not drawing.draw_strokes([], 30, 20, 5).any()
 
 
+def test_a_pen_is_at_least_a_pixel_wide():
+    ink = drawing.draw_strokes([[(10, 10), (50, 10)]], width=60, height=20, pen_width=0.2)
+    assert ink[:, 15:45].sum(axis=0).min() >= 1
+
+
+def test_the_light_comes_from_any_side_and_is_up_to_a_quarter_stronger_there():
+    nothing = np.zeros((60, 60))
+    photos = [drawing.photograph(nothing, 200, 0, np.random.default_rng(seed)) / 200 for seed in range(40)]
+    brightest = [divmod(photo.argmax(), 60) for photo in photos]
+    assert len({(row > 30, column > 30) for row, column in brightest}) == 4, "from all four corners"
+    strongest = max(photo.max() for photo in photos) - 1
+    assert 0.15 < strongest <= 0.25 and min(photo.min() for photo in photos) >= 0.74
+
+
+def test_what_is_brighter_than_white_is_white_and_darker_than_black_is_black():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        assert drawing.photograph(np.zeros((40, 40)), 250, 20, rng).min() > 80
+        assert drawing.photograph(np.ones((40, 40)), 250, 20, rng).max() < 120
+
+
 def test_a_photo_has_paper_ink_light_and_grain():
     ink = np.zeros((200, 300))
     ink[80:120, 100:200] = 0.8
@@ -48,6 +69,21 @@ def test_photos_of_digits_differ_and_can_be_repeated():
     for photo in (first, second):
         assert min(photo.shape) >= 28 * 3 and max(photo.shape) <= 28 * 20 * 2
         assert np.median(photo) > photo.min() + 60, "dark ink on bright paper"
+
+
+def test_the_ink_in_photos_of_digits_is_dark_and_lies_anywhere_on_the_sheet():
+    image = torch.zeros(1, 28, 28)
+    image[0, 4:24, 12:16] = 1
+    middles = []
+    for seed in range(20):
+        photo = drawing.photograph_digit(image, np.random.default_rng(seed)).astype(float)
+        paper, ink = np.median(photo), np.percentile(photo, 0.8)
+        assert 0 < ink / paper < 0.55, f"seed {seed}: ink takes 60 to 90 percent of the light"
+        rows, columns = (photo < (paper + ink) / 2).nonzero()
+        middles.append((np.median(rows) / len(photo), np.median(columns) / len(photo[0])))
+    for places in zip(*middles):
+        assert min(places) < 0.45 and max(places) > 0.55
+        assert 0.2 < min(places) and max(places) < 0.8, "all of the image is on the sheet"
 
 
 # The drawing pad
@@ -116,12 +152,39 @@ def test_the_pad_reads_what_is_drawn(pad):
     assert said(pad).startswith("prediction: 7 (")
     widths = [int(width) for width in re.findall(r"width:(\d+)px;height:14px", pad.bars.value)]
     assert len(widths) == 10 and widths.index(max(widths)) == 7 and sum(widths) == pytest.approx(160, abs=8)
+    percents = [int(percent) for percent in re.findall(r">(\d+)%</span>", pad.bars.value)]
+    assert len(percents) == 10 and sum(percents) == pytest.approx(100, abs=5), "each bar says its number"
+    assert 'role="status"' in pad.bars.value, "or a screen reader does not say the prediction"
 
 
 def test_the_bars_move_while_drawing(pad):
     pad.canvas.mouse_down(140, 40)
     pad.canvas.mouse_move(140, 240)
     assert said(pad).startswith("prediction: ")
+
+
+def test_the_canvas_shows_what_the_pen_draws(pad):
+    pad.pen.value = 30
+    draw(pad, [(80, 60), (200, 60), (130, 240)], [(20, 30)])
+    assert pad.canvas.drawn == [
+        ("fill_circle", (80, 60, 15)),
+        ("stroke_line", (80, 60, 200, 60)),
+        ("stroke_line", (200, 60, 130, 240)),
+        ("fill_circle", (20, 30, 15)),
+    ]
+    assert (pad.canvas.line_width, pad.canvas.line_cap) == (30, "round")
+
+
+def test_the_digit_is_read_ten_times_a_second_while_the_pen_moves_and_when_it_is_lifted(pad, monkeypatch):
+    now, read_at = [100.0], []
+    monkeypatch.setattr(drawing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(drawing, "predict", lambda *_, top: read_at.append(now[0]) or [(1, 1.0)])
+    pad.canvas.mouse_down(140, 40)
+    for moment in (100.0, 100.04, 100.08, 100.12, 100.2, 100.24):
+        now[0] = moment
+        pad.canvas.mouse_move(140, 40 + 800 * (moment - 100))
+    pad.canvas.mouse_up(140, 240)
+    assert read_at == [100.0, 100.12, 100.24, 100.24]
 
 
 def test_moving_without_pressing_draws_nothing(pad):

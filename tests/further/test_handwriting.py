@@ -90,6 +90,7 @@ def test_all_functions_refuse_alike(read):
 @pytest.mark.parametrize(
     "paper",
     {
+        "a hard shadow": np.where(X + Y < 450, 120, 200),
         "a soft shadow": 200 - 90 / (1 + np.exp(-(X - Y - 200) / 40)),
         "darker towards the edges": 200 - 50 * (((X - 400) / 400) ** 2 + ((Y - 300) / 300) ** 2),
         "a table at the side": np.where(X < 100, 60, 200),
@@ -110,10 +111,87 @@ def test_paper_does_not_matter(paper):
     assert is_the_same(prepare(picture.clip(0, 255)), prepare(drawn()), most=0.05)
 
 
+@pytest.mark.parametrize("is_dark", [X < 460, X > 460, Y < 260, Y > 260], ids=["left", "right", "top", "bottom"])
+def test_the_edge_of_a_hard_shadow_is_no_stroke(is_dark):
+    sheet = np.where(is_dark, 110, 200).astype(np.uint8)
+    ink = handwriting.find_paper(sheet) - sheet.astype(float)
+    assert ink.max() < 15, f"of an edge of 90 {ink.max():.0f} are taken for ink"
+
+
+@pytest.mark.parametrize("depth, is_ink", [(10, False), (17, False), (23, True), (60, True)])
+def test_what_is_hardly_darker_than_paper_is_no_ink(depth, is_ink):
+    """Of 255, a stroke must be 20 darker than clean paper."""
+    picture = (200 - depth * (drawn() < 128)).astype(np.uint8)
+    if is_ink:
+        assert is_the_same(prepare(picture), prepare(drawn()), most=0.03)
+    else:
+        with pytest.raises(ValueError, match="no ink"):
+            prepare(picture)
+
+
 def test_a_small_picture_with_much_grain():
     small = np.asarray(Image.fromarray(drawn()).resize((60, 60)), dtype=float)
     noisy = small * 0.6 + 80 + np.random.default_rng(0).normal(0, 10, small.shape)
     assert is_the_same(prepare(noisy.clip(0, 255)), prepare(small.astype(np.uint8)), most=0.06)
+
+
+@pytest.mark.parametrize("depth, is_ink", [(30, False), (60, True)])
+def test_in_a_small_picture_ink_must_stand_out_from_the_grain(depth, is_ink):
+    """Grain of 8 has a median of 5.4 below and above that of the paper: ink must be eight times as deep."""
+    small = np.asarray(Image.fromarray(drawn()).resize((60, 60)), dtype=float)
+    ink = 1 - (small - 10) / 230
+    noisy = 200 - depth * ink + np.random.default_rng(0).normal(0, 8, small.shape)
+    if is_ink:
+        assert is_the_same(prepare(noisy), prepare(small.astype(np.uint8)), most=0.06)
+    else:
+        with pytest.raises(ValueError, match="no ink"):
+            prepare(noisy)
+
+
+def test_a_few_black_pixels_do_not_say_how_dark_ink_is():
+    small = np.asarray(Image.fromarray(drawn()).resize((90, 90)), dtype=float)
+    faint = 200 - 60 * (1 - (small - 10) / 230)
+    expected = prepare(faint)
+    faint[5, 10] = faint[80, 30] = faint[20, 85] = 0
+    assert is_the_same(prepare(faint), expected, most=0.01)
+
+
+def test_in_a_large_picture_grain_is_smoothed_away():
+    ink = 1 - (drawn() - 10) / 230
+    noisy = 200 - 55 * ink + np.random.default_rng(0).normal(0, 30, ink.shape)
+    assert is_the_same(prepare(noisy.clip(0, 255)), prepare(drawn()), most=0.06)
+
+
+def test_coarse_grain_is_taken_away_from_the_paper():
+    """The closing finds the brightest paper around; most of it is darker, and that is no ink."""
+    grain = np.random.default_rng(0).normal(0, 6, (35, 35)).repeat(8, 0).repeat(8, 1)
+    picture = (200 - 80 * (1 - (drawn() - 10) / 230) + grain).astype(np.uint8)
+    depth = handwriting.find_paper(picture) - picture.astype(float)
+    assert np.median(depth) > 8, "or this test shows nothing"
+    ink = handwriting.find_ink(picture, handwriting.find_paper(picture))
+    assert (ink[drawn() > 200] > 0).mean() < 0.02
+
+
+def test_the_rim_of_a_stroke_fades_from_three_quarters_to_a_fifth():
+    shares = np.array([0, 0.1, 0.2, 0.475, 0.75, 0.9, 1])
+    grey = (200 - 100 * shares.repeat(5)[:, None] * np.ones(40)).astype(np.uint8)
+    grey = np.vstack([np.full((45, 40), 200, dtype=np.uint8), grey])  # most of a picture is paper
+    ink = handwriting.find_ink(grey, np.full(grey.shape, 200, dtype=np.float32))
+    assert ink[45::5, 0] == pytest.approx([0, 0, 0, 0.5, 1, 1, 1], abs=0.02)
+
+
+def test_the_paper_follows_the_light_without_steps():
+    light = 100 + X * 0.15
+    paper = handwriting.find_paper(light.astype(np.uint8))
+    inside = slice(150, 650)  # a closing makes the dark end of a slope level
+    assert abs(paper - light)[:, inside].max() < 5 and np.diff(paper, axis=1)[:, inside].max() < 0.5
+
+
+@pytest.mark.parametrize("width, is_shadow", [(120, False), (280, True)])
+def test_what_is_wider_than_a_quarter_of_the_picture_is_shadow(width, is_shadow):
+    band = np.where((X > 300) & (X < 300 + width), 90, 200).astype(np.uint8)
+    middle = handwriting.find_paper(band)[300, 300 + width // 2]
+    assert middle == pytest.approx(90 if is_shadow else 200, abs=5)
 
 
 def test_a_line_of_one_pixel():
@@ -153,6 +231,18 @@ def test_a_texture_takes_no_minutes():
     assert np.unique(handwriting._connected(dots == 0)).size == 75 * 100 + 1
     with pytest.raises(ValueError, match="too many pieces of ink"):
         split(dots)
+
+
+@pytest.mark.parametrize("dots", [16, 18])
+def test_a_sheet_may_have_300_pieces(dots):
+    squares = np.where((Y[:300, :300] % 16 < 6) & (X[:300, :300] % 16 < 6), 40, 220).astype(np.uint8)
+    sheet = np.full((320, 320), 220, dtype=np.uint8)
+    sheet[16 : 16 + 16 * dots, 16 : 16 + 16 * dots] = squares[: 16 * dots, : 16 * dots]
+    if dots**2 < 300:
+        assert len(split(sheet)) == dots**2
+    else:
+        with pytest.raises(ValueError, match="too many pieces of ink"):
+            split(sheet)
 
 
 def test_a_crumb_inside_a_0_is_left_out():
@@ -209,6 +299,16 @@ def test_connected_pieces(share):
         assert (0, 0) in pairs or mask.all()
 
 
+@pytest.mark.parametrize("side, is_kept", [(7, False), (8, True), (12, True)])
+def test_a_speck_has_less_than_a_twentieth_of_the_largest_piece(side, is_kept):
+    ink = np.zeros((100, 100))
+    ink[20:80, 20:40] = 1  # 1,200 pixels, of which a twentieth is 60
+    ink[50 : 50 + side, 60:68] = 1  # 8 wide
+    pieces = handwriting.find_pieces(ink)
+    assert (pieces[20:80, 20:40] > 0).all() and (pieces[50 : 50 + side, 60:68] > 0).all() == is_kept
+    assert len(np.unique(pieces)) == 2 + is_kept
+
+
 @pytest.mark.parametrize("pixels", [2, 4, 8])
 @pytest.mark.parametrize("angle", [0, 30, 45, 90])
 def test_stroke_width(pixels, angle):
@@ -226,9 +326,37 @@ def test_thin_strokes_are_made_thicker_and_others_are_not():
     thin, usual, thick = (
         handwriting.prepare_steps(1 - draw_strokes(v, 220, 220, pen))["fitted"] for pen in (3, 20, 40)
     )
-    assert thin.max() == 1 and 1.2 < handwriting.stroke_width(thin) < 2.2
+    assert thin.max() == 1 and handwriting.stroke_width(thin) < 2.2
     assert handwriting.stroke_width(usual) == pytest.approx(20 * 20 / 200, rel=0.3)
     assert handwriting.stroke_width(thick) == pytest.approx(40 * 20 / 220, rel=0.3)
+
+
+@pytest.mark.parametrize("pen", [3, 4, 5, 6, 7])
+def test_no_stroke_is_thinner_than_those_of_mnist(pen):
+    v = draw_strokes([[(20, 20), (110, 200), (200, 20)]], 220, 220, pen)
+    assert handwriting.stroke_width(handwriting.prepare_steps(1 - v)["fitted"]) >= handwriting.THINNEST_STROKE
+
+
+@pytest.mark.parametrize("pen", [4, 6])
+def test_strokes_at_the_edge_are_made_thicker_like_those_inside(pen):
+    frame, bar = [(20, 20), (200, 20), (200, 200), (20, 200), (20, 20)], [(20, 110), (200, 110)]
+    across = handwriting.prepare_steps(1 - draw_strokes([frame, bar], 220, 220, pen))["fitted"][:, 5]
+    assert across[:5].sum() == pytest.approx(across[7:13].sum(), rel=0.05)
+
+
+def test_the_strokes_of_mnist_are_seldom_thinner(mnist):
+    widths = [handwriting.stroke_width(image) for image in mnist[0][:500, 0].numpy()]
+    assert np.quantile(widths, 0.05) == pytest.approx(handwriting.THINNEST_STROKE, abs=0.15)
+
+
+def test_a_stroke_keeps_its_soft_rim_and_nothing_else():
+    ink = np.full((9, 9), 0.2, dtype=np.float32)
+    ink[4] = ink[:, 4] = 1  # a plus that reaches to all sides
+    ink = np.pad(ink, 3)
+    kept = handwriting.keep_pieces(ink, ink > handwriting.INK)
+    near = np.zeros((9, 9), dtype=bool)
+    near[3:6] = near[:, 3:6] = True
+    assert np.array_equal(kept, np.where(near, ink[3:-3, 3:-3], 0))
 
 
 # Several digits

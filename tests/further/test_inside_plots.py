@@ -48,6 +48,7 @@ def test_a_person_gets_a_slider_over_all_images(model, images, journeys, monkeyp
     monkeypatch.setattr(inside_plots, "is_watched", lambda: True)
     inside_plots.explore(images, labels_of(images), model)
     assert (made[0].value, made[0].lowest, made[0].highest) == (0, 0, 5)
+    assert not made[0].continuous_update, "a figure for each place that the slider passes would take too long"
     assert journeys == [expected_journey(images, 0), expected_journey(images, 5)], "the slider chooses the image"
 
 
@@ -110,6 +111,9 @@ def test_draw_journey_shows_every_number_of_every_step(model, images, shown):
         drawn = torch.tensor(ax.images[0].get_array().filled(float("nan")))
         assert torch.equal(drawn.nan_to_num(-1), values.nan_to_num(-1)), name
         assert ax.images[0].get_clim() == pytest.approx((0, 1 if name == "image" else step.max().item())), name
+    for title, (name, step) in zip(titles()[1:7], list(steps.items())[1:]):
+        assert title.startswith(name) and title.endswith(f"0 to {step.max():.2f}"), "what the colours stand for"
+    assert axes[0].images[0].get_cmap().name == "binary", "ink is dark"
     logits, probabilities = ([bar.get_height() for bar in ax.patches] for ax in axes[7:])
     assert logits == pytest.approx(steps["fc2"].tolist())
     assert probabilities == pytest.approx(steps["fc2"].softmax(dim=0).tolist())
@@ -136,6 +140,8 @@ def test_label_and_prediction_are_marked_by_more_than_colour(model, images, show
         assert sum("\n" in name for name in names) == 2
         assert [bar.get_hatch() is not None for bar in ax.patches] == [digit == prediction for digit in range(10)]
     assert f"Label 3, read as {prediction} with a probability of " in shown[0]
+    probabilities = plt.gcf().axes[-1]
+    assert max(bar.get_height() for bar in probabilities.patches) < 0.98 and probabilities.get_ylim() == (0, 1.05)
 
 
 def test_label_and_prediction_may_be_the_same_digit(model, images, shown):
@@ -155,6 +161,7 @@ def test_draw_filters(model, shown):
     assert [text.get_text() for text in ax.texts] == [str(number) for number in range(32)]
     widths = [frame.get_linewidth() for frame in ax.patches]
     assert [number for number, width in enumerate(widths) if width > 1] == [8]
+    assert [number for number, text in enumerate(ax.texts) if text.get_weight() == "bold"] == [8]
     assert ax.patches[8].get_xy() == (-0.5, 3.5), "the frame must lie around the marked filter"
     assert "Filter 8 is framed" in shown[0]
 
@@ -170,9 +177,15 @@ def test_draw_filter_shows_what_the_layer_computes(model, images, shown):
     assert torch.allclose(after, steps["conv1 + ReLU"][0, 12], atol=1e-5)
     assert torch.allclose(pooled, steps["pool1"][0, 12], atol=1e-5)
     limits = {ax.images[0].get_clim() for ax in plt.gcf().axes[2:]}
+    limit = expected.abs().max().item()
     assert len(limits) == 1, "the three maps share a scale"
+    assert limits.pop() == pytest.approx((-limit, limit)), "0 is white, and no number is off the scale"
+    assert plt.gcf().axes[1].get_title().endswith(f"bias {model.conv1.bias[12]:.2f}")
     numbers = [text.get_text() for text in plt.gcf().axes[1].texts]
     assert numbers == [f"{weight:.2f}" for weight in model.conv1.weight[12, 0].flatten().tolist()]
+    darkest = kernel.abs().argmax().item()
+    colours = [text.get_color() for text in plt.gcf().axes[1].texts]
+    assert colours[darkest] == "white" and colours[kernel.abs().argmin().item()] == "black", "legible on its field"
     assert f"from {expected.min():.2f} to {expected.max():.2f}" in shown[0]
 
 
@@ -199,6 +212,7 @@ def test_draw_pixel_maps(images, shown):
     assert axes[1].images[0].get_clim() == (-3, 3), "0 must be white"
     assert [ax.get_title() for ax in axes] == ["image", "one\nmap", "nothing"]
     assert all(len(ax.collections) == 1 for ax in axes[1:]), "the outline of the ink shows where the digit is"
+    assert all(ax.collections[0].levels.tolist() == [0.5] for ax in axes[1:]), "where there is half of the ink"
     assert "2 maps of its pixels: one map, from -1.00 to 3.00; nothing, from 0.00 to 0.00." in shown[0]
 
 
@@ -216,6 +230,9 @@ def test_draw_learning(shown):
         assert above.get_title() == f"{number}\nbatches"
         assert [bar.get_width() for bar in below.patches] == pytest.approx(logits[column].tolist())
         assert [bar.get_hatch() is not None for bar in below.patches] == [digit == 7 for digit in range(10)]
+        colours = [bar.get_facecolor() for bar in below.patches]
+        assert [colour != colours[0] for colour in colours] == [digit == 7 for digit in range(10)]
+        assert below.yaxis_inverted(), "the digit 0 stands above"
         low, high = below.get_xlim()
         assert low < logits.min() and logits.max() < high, "no bar is cut off"
     limit = kept[6]["conv1.weight"].abs().max().item()

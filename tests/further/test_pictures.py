@@ -45,6 +45,7 @@ def is_the_same(image, other, most=0.02):
         "fractions",
         "tensor",
         "channels",
+        "one channel",
         "colours",
         "16 bits",
         "inverted",
@@ -66,6 +67,7 @@ def test_every_kind_of_picture(kind, tmp_path):
         "fractions": picture / 255,
         "tensor": torch.from_numpy(picture),
         "channels": torch.from_numpy(picture).expand(3, 280, 280),
+        "one channel": picture[:, :, None],
         "colours": np.stack([picture] * 3, axis=2),
         "16 bits": picture.astype(np.uint16) * 257,
         "inverted": drawn(ink_is_dark=False),
@@ -78,6 +80,15 @@ def test_every_kind_of_picture(kind, tmp_path):
     if kind not in ("colours", "channels", "inverted", "0 and 1", "bfloat16"):
         assert np.array_equal(pictures.to_grey(same), picture)
     assert before is None or np.array_equal(before, same), "the caller's picture must stay as it was"
+
+
+@pytest.mark.parametrize(
+    "values, dtype, grey",
+    [(200, np.int64, 200), (200, np.float32, 200), (51_400, np.uint16, 200), (0.6 / 255, float, 1), (1, np.uint8, 255)],
+)
+def test_the_largest_number_says_what_white_is(values, dtype, grey):
+    picture = np.full((20, 20), values, dtype=dtype)
+    assert (pictures.to_grey(picture) == grey).all()
 
 
 def alpha(colour, mode="RGBA"):
@@ -147,6 +158,20 @@ def test_an_image_that_was_only_opened_stays_as_it_was(tmp_path):
 def test_a_large_picture_is_made_smaller_before_any_work():
     grey = pictures.to_grey(np.kron(drawn(), np.ones((10, 10), dtype=np.uint8)))
     assert 400_000 < grey.size <= pictures.WORK_PIXELS
+
+
+def test_each_pixel_of_the_smaller_picture_is_a_mean():
+    fine = np.indices((2000, 2000)).sum(axis=0) % 2 * 200  # one pixel black, the next one bright
+    grey = pictures.to_grey(fine.astype(np.uint8))
+    assert 80 < grey.min() and grey.max() < 120
+
+
+@pytest.mark.parametrize("dark, ground", [(0, 255), (200, 0)], ids=["also dark", "only bright"])
+def test_a_drawing_on_nothing_is_put_on_black_only_if_all_of_it_is_bright(dark, ground):
+    drawing = np.zeros((60, 60, 4), dtype=np.uint8)
+    drawing[10:50, 10:50] = 230, 230, 230, 255
+    drawing[30:34, 10:50, :3] = dark
+    assert pictures.to_grey(drawing)[0, 0] == ground
 
 
 def test_memory_is_bounded():
@@ -229,10 +254,30 @@ def test_a_bad_picture_gets_one_sentence(what):
     assert message.endswith(".") and "\n" not in message and len(message) < 250
 
 
+@pytest.mark.parametrize("height, width", [(8, 8), (8, 800), (20, 2000)])
+def test_the_smallest_and_narrowest_pictures(height, width):
+    picture = np.full((height, width), 200, dtype=np.uint8)
+    for turned in (picture, picture.T):
+        assert pictures.to_grey(turned).shape == turned.shape
+    for lower in (picture[1:], picture[1:].T):
+        with pytest.raises(ValueError, match="too small or too narrow"):
+            pictures.to_grey(lower)
+
+
 @pytest.mark.parametrize("kind", [np.asarray, Image.Image.copy], ids=["array", "Pillow image"])
 def test_what_was_decoded_already_has_the_same_limit(kind):
     with pytest.raises(ValueError, match="at most 50,000,000 pixels"):
         prepare(kind(Image.new("L", (10_000, 5_001))))
+
+
+def test_a_long_complaint_of_pillow_is_cut(monkeypatch):
+    def complain(picture):
+        raise OSError("x" * 500 + "\nand more")
+
+    monkeypatch.setattr(pictures, "_upright_grey", complain)
+    with pytest.raises(ValueError, match="could not be read") as caught:
+        pictures.to_grey(b"")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
 
 def test_a_folder_is_no_picture(tmp_path):

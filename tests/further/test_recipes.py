@@ -1,6 +1,7 @@
 """mnist_lesson.further.recipes: the fast path computes the same as the plain loop, and the recipes keep their promises."""
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -115,6 +116,7 @@ def test_the_fast_path_computes_the_gradients_of_the_plain_loop(few):
 def test_the_fast_path_takes_the_steps_of_the_plain_loop(few):
     """The same first weights and the same order: the same weights after eight steps."""
     images, labels = few
+    torch.manual_seed(0)
     plain, fast = CNN(), PoolFirstCNN()
     fast.load_state_dict(plain.state_dict())
     optimizer = torch.optim.SGD(plain.parameters(), lr=LESSON.learn_rate)
@@ -168,6 +170,7 @@ def test_a_hold_out_that_leaves_nothing_is_refused(few, number):
 
 def test_augmentation_keeps_shape_and_range(few):
     images, _ = few
+    torch.manual_seed(0)
     changed = augment(images)
     assert changed.shape == images.shape and changed.dtype == images.dtype
     for batch in (images, to_inputs(images, IMPROVED)):
@@ -178,17 +181,54 @@ def test_augmentation_keeps_shape_and_range(few):
 
 def test_augmentation_changes_each_image_a_little_and_in_its_own_way(few):
     image = few[0][:1]
+    torch.manual_seed(0)
     copies = augment(image.expand(200, -1, -1, -1))
     assert len({copy.sum().item() for copy in copies}) == 200
     # The ink stays nearly where it was: its centre moves by the shift of 1 pixel, and little more.
-    columns = torch.arange(28.0)
+    columns, moved = torch.arange(28.0), []
     for profile_of in (lambda x: x.sum(dim=(1, 2)), lambda x: x.sum(dim=(1, 3))):
         centre = (profile_of(copies) * columns).sum(1) / profile_of(copies).sum(1)
         original = (profile_of(image) * columns).sum() / profile_of(image).sum()
-        assert 0.7 < (centre - original).abs().max() < 2
+        moved.append(centre - original)
+        assert 0.7 < moved[-1].abs().max() < 2
+    assert abs(torch.stack(moved).corrcoef()[0, 1]) < 0.4, "along each axis by an amount of its own"
     # And its amount: a side up to 10 percent longer or shorter changes the area by up to 21 percent.
     ink = copies.sum(dim=(1, 2, 3)) / image.sum()
     assert 0.75 < ink.min() < 0.9 and 1.1 < ink.max() < 1.3
+
+
+def angles(pictures):
+    """Return the angle of the longer axis of the ink in each picture, (N,), in degrees: 0 lies, 90 stands."""
+    y, x = (torch.arange(28.0) for _ in "yx")
+    ink = pictures[:, 0] / pictures.sum(dim=(1, 2, 3)).reshape(-1, 1, 1)
+    x, y = x.reshape(1, 1, 28).expand_as(ink), y.reshape(1, 28, 1).expand_as(ink)
+    x, y = (axis - (ink * axis).sum(dim=(1, 2), keepdim=True) for axis in (x, y))
+    xx, yy, xy = ((ink * product).sum(dim=(1, 2)) for product in (x * x, y * y, x * y))
+    return torch.rad2deg(torch.atan2(2 * xy, xx - yy) / 2) % 180
+
+
+def test_augmentation_turns_and_slants_to_both_sides_by_up_to_ten_degrees():
+    """A lying stroke shows the turn alone, a standing one turn and slant together; both get the same amounts."""
+    lying, standing = torch.zeros(2, 1, 1, 28, 28)
+    lying[:, :, 13:15, 5:23] = 1
+    standing[:, :, 5:23, 13:15] = 1
+    found = []
+    for stroke in (lying, standing):
+        torch.manual_seed(0)
+        found.append(angles(augment(stroke.expand(500, -1, -1, -1))))
+    turned = (found[0] + 90) % 180 - 90
+    slanted = turned - (found[1] - 90)
+    for name, amounts in (("turned", turned), ("slanted", slanted)):
+        assert -11 < amounts.min() < -8 and 8 < amounts.max() < 11, (
+            f"{name}: {amounts.min()} to {amounts.max()} degrees"
+        )
+    assert abs(torch.stack([turned, slanted]).corrcoef()[0, 1]) < 0.2, "each by an amount of its own"
+
+
+def test_what_comes_from_outside_the_image_is_background():
+    background = to_inputs(torch.zeros(50, 1, 28, 28), IMPROVED)
+    torch.manual_seed(0)
+    assert torch.allclose(augment(background), background, atol=1e-5)
 
 
 def test_augmentation_keeps_the_label(few, monkeypatch):
@@ -241,6 +281,7 @@ def test_a_recipe_is_reproducible_by_its_seed(few, recipe):
 
 
 def test_fit_recipe_learns_prints_and_counts_the_seconds(few, capsys):
+    torch.manual_seed(0)
     history, seconds = fit_recipe(few, few, PoolFirstCNN(), Recipe(epochs=3, learn_rate=0.05, momentum=0.9))
     assert history.train_loss[-1] < history.train_loss[0] and history.test_acc[-1] > 0.3
     assert len(history) == len(seconds) == 3 and 0 < seconds[0] < seconds[1] < seconds[2]
@@ -248,7 +289,77 @@ def test_fit_recipe_learns_prints_and_counts_the_seconds(few, capsys):
     assert len(lines) == 3 and lines[0].startswith("Epoch: 1, ") and f"{history.test_acc[-1]:.2%}" in lines[-1]
 
 
+@pytest.mark.parametrize("recipe", [LESSON, replace(LESSON, normalise=True)], ids=["as they are", "normalised"])
+def test_training_and_test_images_are_prepared_as_the_recipe_says(few, recipe):
+    """Seen by the model itself: images differ in their sum."""
+    images, labels = few
+    seen = {True: [], False: []}
+
+    class Spy(PoolFirstCNN):
+        def forward(self, x):
+            seen[self.training] += x.sum(dim=(1, 2, 3)).tolist()
+            return super().forward(x)
+
+    fit_recipe((images[:200], labels[:200]), (images[200:], labels[200:]), Spy(), replace(recipe, epochs=1))
+    sums = to_inputs(images, recipe).sum(dim=(1, 2, 3)).tolist()
+    assert sorted(seen[True]) == pytest.approx(sorted(sums[:200]), rel=1e-4)
+    assert seen[False] == pytest.approx(sums[:1] + sums[200:], rel=1e-4), "first one image, to check the labels"
+
+
+def test_label_smoothing_is_for_training_only(few):
+    """With a learning rate of nearly 0 and one batch, both losses are those of the untrained network."""
+    threes = few[0][few[1] == 3], few[1][few[1] == 3]
+    model = PoolFirstCNN()
+    with torch.no_grad():
+        model.fc2.bias[3] = 10  # it says 3, whatever it sees: right here, and far too sure for smoothed labels
+        logits = model(threes[0])
+    recipe = Recipe(epochs=1, batch_size=len(threes[1]), learn_rate=1e-12, label_smoothing=0.5)
+    history, _ = fit_recipe(threes, threes, model, recipe)
+    plain = nn.functional.cross_entropy(logits, threes[1]).item()
+    target = 0.5 * nn.functional.one_hot(threes[1], 10) + 0.5 / 10
+    smoothed = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean().item()
+    assert plain < 0.1 and smoothed > 3, "or this test shows nothing"
+    assert history.train_loss == pytest.approx([smoothed], rel=1e-3)
+    assert history.test_loss == pytest.approx([plain], rel=1e-3)
+
+
+def test_the_seconds_are_those_of_training_alone(few, monkeypatch):
+    clock = [0.0]
+
+    def takes(seconds):
+        def work(*_):
+            clock[0] += seconds
+            return 0.5, 1.0
+
+        return work
+
+    monkeypatch.setattr(recipes, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(recipes, "train_epoch", takes(10))
+    monkeypatch.setattr(recipes, "test", takes(1000))
+    assert fit_recipe(few, few, PoolFirstCNN(), replace(LESSON, epochs=3))[1] == [10, 20, 30]
+
+
+def test_the_schedule_is_made_for_all_batches_of_all_epochs(few, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        recipes,
+        "make_optimizer",
+        lambda model, recipe, steps: asked.append(steps) or make_optimizer(model, recipe, steps),
+    )
+    fit_recipe((few[0][:250], few[1][:250]), few, PoolFirstCNN(), Recipe(epochs=3, batch_size=32))
+    assert asked == [3 * 8], "the last batch of an epoch is smaller, and counts too"
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_the_model_ends_in_eval_mode_and_in_the_channels_last_layout(few, average):
+    model = PoolFirstCNN()
+    fit_recipe(few, few, model, Recipe(epochs=1, average=average))
+    assert not model.training
+    assert model.conv2.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_another_network_of_the_same_shapes_can_be_trained(few):
+    torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.BatchNorm1d(10))
     history, _ = fit_recipe(few, few, model, replace(IMPROVED, epochs=2, batch_size=32, average=0.5))
     assert history.test_acc[-1] > 0.3
@@ -263,7 +374,36 @@ def test_the_learning_rate_rises_and_falls_over_the_whole_run():
         optimizer.step()
     assert max(rates) == pytest.approx(IMPROVED.learn_rate, rel=0.01)
     assert rates[0] < 0.1 * max(rates) and rates[-1] < 0.01 * max(rates)
+    assert 5 <= rates.index(max(rates)) <= 15, "the rise takes a tenth of the run"
     assert rates == sorted(rates[: rates.index(max(rates))]) + sorted(rates[rates.index(max(rates)) :], reverse=True)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+def test_a_short_run_has_steps_to_rise_in(steps):
+    model = CNN()
+    optimizer = make_optimizer(model, IMPROVED, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+    assert 0 < rates[0] < 0.1 * IMPROVED.learn_rate
+    assert steps == 1 or rates[1] > 10 * rates[0]
+
+
+def test_the_optimizer_follows_the_formula_of_nesterov_with_weight_decay():
+    """As in I. Sutskever and others, "On the importance of initialization and momentum in deep learning" (2013)."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 1.0)
+    recipe = Recipe(learn_rate=0.5, momentum=0.8, weight_decay=0.1)
+    optimizer = make_optimizer(model, recipe, steps=3)
+    weight, velocity = 1.0, 0.0
+    for gradient in (1.0, -2.0, 4.0):
+        model.weight.grad = torch.full_like(model.weight, gradient)
+        optimizer.step()
+        slope = gradient + 0.1 * weight
+        velocity = 0.8 * velocity + slope
+        weight -= 0.5 * (slope + 0.8 * velocity)
+        assert model.weight.item() == pytest.approx(weight, rel=1e-5)
 
 
 def test_without_one_cycle_the_learning_rate_stays():
@@ -296,14 +436,14 @@ def test_the_averaged_weights_are_tested_and_kept(few):
     for average in (0.0, 0.95):
         torch.manual_seed(0)
         model = PoolFirstCNN()
-        history, _ = fit_recipe(few, few, model, Recipe(epochs=3, learn_rate=0.05, momentum=0.9, average=average))
+        history, _ = fit_recipe(few, few, model, Recipe(epochs=3, learn_rate=0.05, average=average))
         _, losses[average] = test([(images, labels)], model, nn.CrossEntropyLoss())
         assert history.test_loss[-1] == pytest.approx(losses[average], rel=1e-4)
     assert losses[0.0] != pytest.approx(losses[0.95], rel=0.01)
 
 
 def test_the_lesson_recipe_is_that_of_the_lesson():
-    from mnist_lesson.results import load_expected
+    from mnist_lesson.stored import load_expected
 
     settings = load_expected()["settings"]
     assert (LESSON.epochs, LESSON.batch_size, LESSON.learn_rate) == tuple(settings.values())
@@ -337,9 +477,50 @@ def test_the_gain_of_bfloat16_is_measured_without_changing_the_model(few):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_bfloat16_trains_too(few):
-    history, _ = fit_recipe(few, few, PoolFirstCNN(), Recipe(epochs=3, learn_rate=0.05, momentum=0.9), bfloat16=True)
+def test_the_gain_is_the_time_in_float32_over_that_in_bfloat16(monkeypatch):
+    """A pretend clock: the first round warms up and takes long, then one round in bfloat16 takes long by chance."""
+    clock, durations = [0.0], {True: [900, 2, 50, 2], False: [100, 8, 8, 8]}
+
+    class Slow(nn.Linear):
+        def forward(self, x):
+            clock[0] += durations[torch.is_autocast_enabled("cpu")].pop(0)
+            return super().forward(x)
+
+        def __deepcopy__(self, memo):
+            return self
+
+    monkeypatch.setattr(recipes, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert bfloat16_gain(Slow(4, 2), torch.rand(3, 4), rounds=3) == 4
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_bfloat16_trains_too(few, bfloat16):
+    dtypes = {True: set(), False: set()}
+
+    class Spy(PoolFirstCNN):
+        def forward(self, x):
+            logits = super().forward(x)
+            dtypes[self.training].add(logits.dtype)
+            return logits
+
+    torch.manual_seed(0)
+    recipe = Recipe(epochs=3, learn_rate=0.05, momentum=0.9)
+    history, _ = fit_recipe(few, few, Spy(), recipe, bfloat16=bfloat16)
     assert history.train_loss[-1] < history.train_loss[0]
+    assert dtypes[True] == {torch.bfloat16 if bfloat16 else torch.float32} and dtypes[False] == {torch.float32}
+
+
+def test_the_loss_is_computed_in_float32(few):
+    """Eight binary digits of bfloat16 are too few to add many losses up."""
+    dtypes = []
+
+    def loss_fn(logits, targets):
+        dtypes.append(logits.dtype)
+        return nn.functional.cross_entropy(logits, targets)
+
+    model = PoolFirstCNN()
+    train_epoch(*few, model, loss_fn, make_optimizer(model, LESSON, 8), LESSON, bfloat16=True)
+    assert set(dtypes) == {torch.float32}
 
 
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="this machine has no accelerator")

@@ -1,27 +1,7 @@
-"""scripts/measure/bench.py and scripts/measure/pytorch_example.py: what is compared is what the text says. No timing here."""
-
-import math
+"""scripts/measure/bench.py: each contestant has a Python of its own, and medians are compared. No timing here."""
 
 import bench
 import pytest
-import torch
-from pytorch_example import example_network
-
-from mnist_lesson.model import CNN
-
-
-def parameters(model):
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def test_the_example_has_its_known_size():
-    assert parameters(example_network()) == 1_199_882
-    assert example_network()(torch.rand(2, 1, 28, 28)).shape == (2, 10)
-
-
-def test_width_1_is_the_network_of_the_lesson():
-    assert parameters(bench.network_of_width(1)) == parameters(CNN())
-    assert [parameters(bench.network_of_width(width)) for width in (0.5, 2)] == [30_762, 485_514]
 
 
 @pytest.mark.parametrize(
@@ -31,27 +11,56 @@ def test_a_round_that_never_got_there_counts_as_the_longest(values, expected):
     assert bench.median([{"seconds to 99 %": value} for value in values], "seconds to 99 %") == expected
 
 
-def test_peak_memory_is_in_megabytes():
-    before = bench.peak_memory()
-    torch.ones(before * 2**20 // 4)  # as much again
-    assert 1.5 * before < bench.peak_memory() < 4 * before
-
-
 def test_the_table_holds_all_contestants(capsys):
     rows = {name: {"seconds an epoch": 2.0, "peak memory in MB": 100} for name in bench.CONTESTANTS}
     rows["improved"]["seconds to 99 %"], rows["example"]["seconds to 99 %"] = 10.0, 200.0
-    bench.print_table(rows)
+    bench.print_medians(rows)
     out = capsys.readouterr().out
     assert all(f"\n{name} " in out for name in rows)
     assert out.rstrip().endswith("0.050") and "nan" not in out
 
 
-def test_the_growth_is_drawn(tmp_path, monkeypatch):
+def test_figures_in_words():
+    row = {"seconds an epoch": 1.26, "seconds to 99 %": None}
+    assert bench.in_words(row) == "1.3 seconds an epoch, never: seconds to 99 %"
+
+
+def contestant(folder, monkeypatch, program):
+    """Put a program in the place of the real contestants."""
+    monkeypatch.setattr(bench, "CONTESTANT", folder / "contestants.py")
+    bench.CONTESTANT.write_text(program, encoding="utf-8")
+
+
+def test_a_contestant_runs_in_a_python_of_its_own(tmp_path, monkeypatch, capfd):
+    program = "import json, os, sys\nprint('Epoch: 1, so far')\nprint(json.dumps([sys.argv[1], os.getpid()]))\n"
+    contestant(tmp_path, monkeypatch, program)
+    first, second = (bench.in_own_python("fast path") for _ in "ab")
+    assert first[0] == "fast path" and first[1] != second[1], "another process each time"
+    assert capfd.readouterr().out == 2 * "    fast path: Epoch: 1, so far\n"
+
+
+def test_a_contestant_that_fails_ends_the_comparison(tmp_path, monkeypatch):
+    contestant(tmp_path, monkeypatch, "print('{}')\nraise SystemExit(3)\n")
+    with pytest.raises(SystemExit, match="The contestant improved failed"):
+        bench.in_own_python("improved")
+
+
+def test_everything_is_written_and_the_order_turns_round(tmp_path, monkeypatch):
+    """In a round the first may profit from a cool machine, so every second round goes backwards."""
+    called = []
+
+    def in_own_python(name):
+        called.append(name)
+        return {"seconds an epoch": float(len(called)), "peak memory in MB": 100, "seconds to 99 %": None}
+
     monkeypatch.setattr(bench, "ROOT", tmp_path)
-    (tmp_path / "build").mkdir()
-    bench.draw_growth({name: {value: math.sqrt(value) for value in values} for name, values in bench.GROWTH.items()})
-    assert (tmp_path / "build" / "bench_growth.png").stat().st_size > 10_000
-
-
-def test_the_photo_that_is_timed_can_be_prepared():
-    assert set(bench.prepare_photo()) == {"decoded: milliseconds", "JPEG: milliseconds"}
+    monkeypatch.setattr(bench, "use_lesson_python", lambda: None)
+    monkeypatch.setattr(bench, "in_own_python", in_own_python)
+    monkeypatch.setattr(bench, "measure_growth", lambda rounds: {"images": {rounds: 1.0}, "width": {1: 1.0}})
+    bench.main()
+    names = list(bench.CONTESTANTS)
+    assert called == [bench.PHOTO, *names, *reversed(names), *names]
+    written = bench.json.loads((tmp_path / "build" / "bench.json").read_text(encoding="utf-8"))
+    assert written["medians"]["plain loop"]["seconds an epoch"] == 11, "the median of 2, 11 and 12"
+    assert written["growth: seconds an epoch of 60,000 images"]["images"] == {str(bench.ROUNDS): 1.0}
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["bench.json", "bench_growth.png"]

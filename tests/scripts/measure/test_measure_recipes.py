@@ -1,9 +1,11 @@
 """scripts/measure/measure_recipes.py: the steps lead to the improved recipe, and a run is made only once."""
 
+import json
 from dataclasses import asdict
 
 import measure_recipes
 
+from mnist_lesson import stored
 from mnist_lesson.further.recipes import IMPROVED, LESSON
 
 
@@ -35,3 +37,24 @@ def test_a_run_is_made_once_and_kept_until_its_recipe_changes(tmp_path, monkeypa
     for seed, recipe, made in ((3, LESSON, 1), (3, LESSON, 1), (4, LESSON, 2), (3, IMPROVED, 3), (3, IMPROVED, 3)):
         assert measure_recipes.kept("path: one cycle", seed, run, recipe) == {"seed": seed, "accuracies": [0.5]}
         assert len(calls) == made
+
+
+def test_everything_is_written_and_the_test_images_are_for_finished_recipes_only(tmp_path, monkeypatch):
+    def kept(name, seed, run, *arguments):
+        runs.append((run, arguments))
+        return {"seed": seed, "accuracies": [0.5], "seconds": [1.0], "misread": []}
+
+    runs = []
+    monkeypatch.setattr(measure_recipes, "use_lesson_python", lambda: None)
+    monkeypatch.setattr(measure_recipes, "kept", kept)
+    monkeypatch.setattr(stored, "STORED_DIR", tmp_path)
+    measure_recipes.main()
+    written = json.loads((tmp_path / "recipes.json").read_text(encoding="utf-8"))
+    assert {name: len(rows) for name, rows in written["on_test"].items()} == {
+        "lesson": 3,
+        "fast": 10,
+        "example": 3,
+        "improved": 10,
+    }
+    assert [entry["kind"] for entry in written["held_out"]] == 8 * ["path"] + 5 * ["variation"]
+    assert {arguments for run, arguments in runs if run is measure_recipes.run_on_test} == {(LESSON,), (IMPROVED,)}
