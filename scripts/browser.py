@@ -153,7 +153,8 @@ def run_cells(page: Page, seconds: float) -> list[str]:
     in_time = wait_until(page, "lesson.ended || lesson.died", seconds)
     left = not_run(ask(page, CELLS))
     if ask(page, "lesson.died"):
-        return [f"the kernel died{f' in cell {left[0]}' if left else ''}."]
+        # The answer to the cell before may have been on its way.
+        return [f"the kernel died{f' in cell {left[0]} or later' if left else ''}."]
     if not in_time:
         return [f"{f'cell {left[0]}' if left else 'the kernel'} was not finished after {seconds:g} seconds."]
     return [f"cell {left[0]} was not run{', nor what follows' if left[1:] else ''}."] if left else []
