@@ -97,7 +97,8 @@ def shown(monkeypatch):
 @pytest.fixture
 def model():
     """The reference network, loaded anew for each test."""
-    from mnist_lesson.results import REFERENCE_DIR, load_run
+    from mnist_lesson.results import load_run
+    from mnist_lesson.stored import REFERENCE_DIR
 
     return load_run(REFERENCE_DIR).model
 

@@ -1,10 +1,10 @@
-"""The helper package of the lesson: one module for each notebook.
+"""The helper package of the lesson: a module for each of the first six notebooks, and rooms for the rest.
 
 | notebook             | module        | holds                                     |
 | -------------------- | ------------- | ----------------------------------------- |
 | 01_setup             | `device.py`   | which device, which versions              |
 | 02_data              | `data.py`     | MNIST, checked and repaired               |
-| 03_visualisation     | `plots.py`    | every figure that more than one cell uses |
+| 03_visualisation     | `plots.py`    | digits, curves, the confusion matrix      |
 | 04_model             | `model.py`    | the network `CNN`                         |
 | 05_training          | `engine.py`   | `train`, `test`, `fit`                    |
 | 06_results           | `results.py`  | a run: history, saving, reading it        |

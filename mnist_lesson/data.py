@@ -20,7 +20,7 @@ from torchvision.transforms import ToTensor
 
 from mnist_lesson.files import write_whole
 
-# Tests set the environment variable, so that they never touch the real folder.
+# Tests and some scripts set the environment variable, so that they never touch the real folder.
 DATA_DIR = Path(os.environ.get("MNIST_LESSON_DATA", Path(__file__).parent.parent / "data")).resolve()
 
 # SHA-256 of each unpacked file. Two files with the same SHA-256 are the same file, byte for byte.
@@ -42,7 +42,8 @@ def load_mnist(train: bool, root: Path = DATA_DIR) -> MNIST:
     try:
         return MNIST(root, train=train, download=True, transform=ToTensor())
     except Exception as error:  # a network has many ways to fail
-        problem = f"MNIST is not in {root} and could not be downloaded ({(str(error) or repr(error)).splitlines()[0]})"
+        reason = (str(error) or repr(error)).splitlines()[0]
+        problem = f"MNIST is not in {root} and could not be downloaded ({reason})"
         raise OSError(f"{problem}: connect to a network, or copy the archives of the repository there.") from error
 
 
@@ -56,8 +57,8 @@ def prepare_mnist(root: Path = DATA_DIR) -> Path:
     root = Path(root)
     raw = root / "MNIST" / "raw"
     if not any((raw / f"{name}{ending}").exists() for name in SHA256 for ending in ("", ".gz")):
-        return root
-    # Every archive is read before anything is written, so that a bad one leaves all as it was.
+        return root  # there is none of the eight files
+    # Every archive that is needed is read before anything is written, so that a bad one leaves all as it was.
     contents = {name: _unpacked(raw / f"{name}.gz") for name in SHA256 if not _is_good(raw / name)}
     try:
         for name, content in contents.items():

@@ -7,18 +7,15 @@ import torch
 
 
 def choose_device() -> torch.device:
-    """Return the accelerator of this machine, or the CPU if it has none.
-
-    An accelerator is an NVIDIA or AMD card (`cuda`), the GPU of an Apple chip (`mps`), an Intel GPU (`xpu`), ...
-    """
+    """Return the accelerator of this machine, `cuda` (NVIDIA, AMD), `mps` (Apple), `xpu` (Intel), or else the CPU."""
     if torch.accelerator.is_available():
         device = torch.accelerator.current_accelerator()
         try:
             torch.zeros(1, device=device)
             return device
         except RuntimeError as error:  # an old driver, or a card that others have filled
-            problem = f"There is an accelerator, {device}, but it cannot be used ({str(error).splitlines()[0]})"
-            print(f"{problem}: the CPU does the work.")
+            reason = str(error).splitlines()[0]
+            print(f"There is an accelerator, {device}, but it cannot be used ({reason}): the CPU does the work.")
     return torch.device("cpu")
 
 
@@ -41,7 +38,7 @@ def environment() -> dict[str, str]:
 def environment_table() -> str:
     """Return `environment()` as text in two columns, ready to paste into a question."""
     rows = environment()
-    width = max(map(len, rows))
+    width = max(len(name) for name in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
 
 

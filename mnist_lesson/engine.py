@@ -12,7 +12,7 @@ import torch.nn as nn
 from torch.optim import Optimizer
 
 from mnist_lesson.progress import progress_bar
-from mnist_lesson.results import History
+from mnist_lesson.results import History, check_size
 
 
 def train(dataloader: Iterable, model: nn.Module, loss_fn: Callable, optimizer: Optimizer) -> tuple[float, float]:
@@ -46,7 +46,7 @@ def train(dataloader: Iterable, model: nn.Module, loss_fn: Callable, optimizer: 
 def test(dataloader: Iterable, model: nn.Module, loss_fn: Callable) -> tuple[float, float]:
     """Measure the model on all of the data. Its weights stay as they are; it is left in eval mode.
 
-    Returns and raises the same as `train`.
+    Returns accuracy (0..1) and loss, each a mean over all samples. Raises as `train` does.
     """
     device = next(model.parameters()).device
     correct, loss_sum, size = 0, 0, 0
@@ -94,8 +94,8 @@ def fit(
 def check_batch(logits: torch.Tensor, labels: torch.Tensor) -> None:
     """Raise ValueError unless there is one row of logits for each label, and one column for each class."""
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-        found = f"{tuple(logits.shape)} and {tuple(labels.shape)}: check the last layer and what the loader yields."
-        problem = f"logits of shape (N, classes) and labels of shape (N,), found {found}"
+        problem = f"logits of shape (N, classes) and labels of shape (N,), found {tuple(logits.shape)} and "
+        problem += f"{tuple(labels.shape)}: check the last layer of the model and what the loader yields."
     elif len(labels) == 0:
         problem = "at least one image in a batch, found an empty batch: check what the loader yields."
     elif labels.dtype != torch.int64:
@@ -108,13 +108,7 @@ def check_batch(logits: torch.Tensor, labels: torch.Tensor) -> None:
     raise ValueError(f"expected {problem}")
 
 
-def check_size(size: int) -> None:
-    """Raise ValueError if no sample was seen: there is nothing to take a mean over."""
-    if size == 0:
-        raise ValueError("expected at least one batch, but the loader is empty: check its data set and `drop_last`.")
-
-
 def check_epochs(epochs: int) -> None:
     """Raise ValueError unless this is a whole number of at least 1."""
-    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:  # to Python, True is a 1
+    if isinstance(epochs, bool) or not isinstance(epochs, Integral) or epochs < 1:  # True is a 1, NumPy has its own
         raise ValueError(f"epochs must be a whole number of at least 1, found {epochs!r}: set EPOCHS = 5, say.")

@@ -30,7 +30,7 @@ def show(alt: str) -> None:
         raise ValueError("there is no figure to show: draw something first, in the same cell.")
     if not alt.strip():
         raise ValueError("describe the figure in a sentence: show('A bar chart of ...').")
-    ipython = sys.modules.get("IPython")
+    ipython = sys.modules.get("IPython")  # in a notebook it is loaded
     if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
         plt.show()
         return
@@ -59,7 +59,8 @@ def show_digits(images: torch.Tensor, titles: Sequence[object], what: str, colum
         ax.imshow(image.reshape(28, 28).numpy(), cmap="binary")
         ax.set_title(title, fontsize=13)
     fig.tight_layout()
-    show(f"{what}: {'; '.join(str(title).replace(chr(10), ', ') for title in titles)}.")
+    in_words = [str(title).replace("\n", ", ") for title in titles]
+    show(f"{what}: {'; '.join(in_words)}.")
 
 
 def plot_history(history: History) -> None:
@@ -97,7 +98,7 @@ def plot_confusion(matrix: torch.Tensor) -> None:
     ax.set(xlabel="prediction", ylabel="label", title="How often was each digit taken for each?")
     ax.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
     fig.tight_layout()
-    row, column = divmod(mistakes.argmax().item(), len(matrix))
+    row, column = divmod(mistakes.argmax().item(), len(matrix))  # argmax counts along the rows
     show(
         f"Confusion matrix of {matrix.sum()} images. {matrix.diag().sum()} are on the diagonal, so right. "
         f"The most frequent mistake: a {row} taken for a {column}, {mistakes[row, column]} times."

@@ -16,7 +16,7 @@ def is_watched() -> bool:
     """Tell whether a person watches: a stored notebook would keep the bar as a line that never moves."""
     if isinstance(sys.stdout, io.StringIO):  # what is printed is collected, as by the checkers of the exercises
         return False
-    ipython = sys.modules.get("IPython")
+    ipython = sys.modules.get("IPython")  # in a notebook it is loaded
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     if kernel is None:
         return sys.stdout.isatty()

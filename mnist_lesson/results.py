@@ -18,9 +18,8 @@ from mnist_lesson.files import write_whole
 from mnist_lesson.model import CNN
 from mnist_lesson.progress import progress_bar
 
-# Tests set the environment variable, so that they never touch the real folder.
+# Tests and some scripts set the environment variable, so that they never touch the real folder.
 RUNS_DIR = Path(os.environ.get("MNIST_LESSON_RUNS", Path(__file__).parent.parent / "runs")).resolve()
-REFERENCE_DIR = Path(__file__).resolve().parent / "stored" / "reference"
 
 
 @dataclass
@@ -54,18 +53,18 @@ class Run(NamedTuple):
 
 def save_run(folder: Path, model: nn.Module, history: History, settings: dict) -> None:
     """Save weights, history, settings (as {"EPOCHS": 5}) and environment; a run that is in `folder` is replaced."""
-    folder, file = Path(folder), io.BytesIO()
-    torch.save(model.state_dict(), file)
-    weights = file.getvalue()
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    weights = buffer.getvalue()
     content = {
         "history": asdict(history),
         "settings": settings,
         "environment": environment(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "weights.pt", weights)
-    write_whole(folder / "run.json", json.dumps(content, indent=2) + "\n")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_whole(Path(folder) / "weights.pt", weights)
+    write_whole(Path(folder) / "run.json", json.dumps(content, indent=2) + "\n")
 
 
 def load_run(folder: Path, model: nn.Module | None = None) -> Run:
@@ -109,6 +108,12 @@ def check_history(history: History) -> None:
         raise ValueError("its four lists are empty, differ in length or hold something that is no number")
 
 
+def check_size(size: int) -> None:
+    """Raise ValueError if nothing came from a loader: there is nothing to take a mean over."""
+    if size == 0:
+        raise ValueError("expected at least one batch, but the loader is empty: check its data set and `drop_last`.")
+
+
 def collect_logits(dataloader: Iterable, model: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     """Return logits, (N, classes), and labels, (N,), of all samples, on the CPU; the model is left in eval mode.
 
@@ -118,9 +123,8 @@ def collect_logits(dataloader: Iterable, model: nn.Module) -> tuple[torch.Tensor
     model.eval()
     with torch.no_grad():
         batches = [(model(images.to(device)).cpu(), labels) for images, labels in progress_bar(dataloader, "test")]
-    if not batches:
-        raise ValueError("expected at least one batch, but the loader is empty: check its data set and `drop_last`.")
-    logits, labels = zip(*batches)
+    check_size(len(batches))
+    logits, labels = zip(*batches)  # from pairs to two rows
     return torch.cat(logits), torch.cat(labels)
 
 
@@ -146,8 +150,8 @@ def confusion_matrix(labels: torch.Tensor, predictions: torch.Tensor, num_classe
     Raises ValueError if the shapes differ or a number is out of range.
     """
     if labels.shape != predictions.shape or labels.ndim != 1:
-        shapes = tuple(labels.shape), tuple(predictions.shape)
-        raise ValueError("expected labels and predictions of one shape (N,), found {} and {}.".format(*shapes))
+        found = f"{tuple(labels.shape)} and {tuple(predictions.shape)}"
+        raise ValueError(f"expected labels and predictions of one shape (N,), found {found}.")
     labels, predictions = labels.long(), predictions.long()  # small types have no room for the pairs
     both = torch.cat([labels, predictions])
     if both.numel() and not 0 <= both.min() <= both.max() < num_classes:

@@ -1,6 +1,6 @@
 """Run a script of this folder in a Python that has all packages of the lesson, and by the lesson's own settings.
 
-`use_lesson_python()` is the first line of every script. Which Python it uses:
+Every script that needs packages calls `use_lesson_python()` before it imports any. Which Python it uses:
 - In an active virtual environment or conda environment: that one, as it is. Nothing is installed
   there; if something is missing, one sentence says what and how to get it.
 - Otherwise (a system Python, or conda's base): `.venv` in this repository, made and filled when

@@ -14,8 +14,8 @@ from install import ROOT
 
 from mnist_lesson import engine, model
 from mnist_lesson.further.recipes import load_measured
-from mnist_lesson.results import REFERENCE_DIR, load_run
-from mnist_lesson.stored import load_expected
+from mnist_lesson.results import load_run
+from mnist_lesson.stored import REFERENCE_DIR, load_expected
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, 4) for path in PATHS}

@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from mnist_lesson import results
 from mnist_lesson.model import CNN
 from mnist_lesson.results import (
-    REFERENCE_DIR,
     RUNS_DIR,
     History,
     collect_logits,
@@ -28,7 +27,7 @@ from mnist_lesson.results import (
     save_run,
     wilson_interval,
 )
-from mnist_lesson.stored import load_run_or_reference
+from mnist_lesson.stored import REFERENCE_DIR, load_run_or_reference
 
 ROOT = Path(results.__file__).resolve().parent.parent
 SETTINGS = {"EPOCHS": 2, "LEARN_RATE": 0.1}

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import pytest
 
 from mnist_lesson.model import CNN
-from mnist_lesson.results import REFERENCE_DIR, History, load_run, save_run
-from mnist_lesson.stored import compare_with_expected, load_expected, load_run_or_reference
+from mnist_lesson.results import History, load_run, save_run
+from mnist_lesson.stored import REFERENCE_DIR, compare_with_expected, load_expected, load_run_or_reference
 
 RECIPE = {"EPOCHS": 5, "BATCH_SIZE": 32, "LEARN_RATE": 1e-2, "SEED": 4}
 

@@ -6,8 +6,8 @@
     checks.reset_progress()         forget them
 
 A checker calls your function with numbers and tensors drawn at random, and compares what it returns with what
-PyTorch or a plain formula gives. It never reads your code. The checkers of a notebook are in the module with its
-number.
+PyTorch or a plain formula gives. In notebook 10 it runs your whole program. It never reads your code.
+The checkers of a notebook are in the module with its number.
 """
 
 from collections.abc import Callable
@@ -40,8 +40,8 @@ from mnist_lesson.checks.nb10_clinic import (
 
 def all_checkers() -> list[Callable]:
     """Return the checkers of all exercises in the order of their numbers."""
-    checkers = [value for value in globals().values() if hasattr(value, "number")]
-    return sorted(checkers, key=lambda checker: [int(part) for part in checker.number.split(".")])
+    checkers = [value for value in globals().values() if hasattr(value, "number")]  # `exercise` numbers each
+    return sorted(checkers, key=lambda checker: [int(part) for part in checker.number.split(".")])  # 10.2 after 9.3
 
 
 def progress() -> None:

@@ -2,7 +2,7 @@
 
 In all functions, `images` are (N, 1, 28, 28), float, values in 0..1, and `image` is one of them, (1, 28, 28).
 `model` computes the steps of `CNN`, in its order and with its layers. It may be on any device;
-steps, features and maps come back on the CPU. Nothing in the model changes, except in `train_with_snapshots`, which trains it.
+steps, features and maps come back on the CPU. Nothing in the model changes; only `train_with_snapshots` trains it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

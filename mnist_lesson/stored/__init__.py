@@ -8,15 +8,16 @@ reference/      a trained network, for readers who have not trained their own
 import json
 from pathlib import Path
 
-from mnist_lesson.results import REFERENCE_DIR, RUNS_DIR, History, Run, load_run
+from mnist_lesson.results import RUNS_DIR, History, Run, load_run
 
 STORED_DIR = Path(__file__).resolve().parent
+REFERENCE_DIR = STORED_DIR / "reference"
 
 
 def load_run_or_reference(folder: Path = RUNS_DIR / "05_training") -> Run:
     """Load the run in `folder`, or, if that is not possible, the reference run of the lesson.
 
-    Prints one line that says which, and why.
+    Prints one line that says which; for the reference run also why.
     """
     folder = Path(folder)
     try:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mnist_lesson.further import drawing
-from mnist_lesson.results import REFERENCE_DIR, load_run
+from mnist_lesson.results import load_run
+from mnist_lesson.stored import REFERENCE_DIR
 
 
 def test_draw_strokes_draws_a_round_pen_along_the_points():

@@ -20,7 +20,8 @@ from processes import end_process_tree
 
 from mnist_lesson.further.drawing import PAD_SIDE, draw_strokes
 from mnist_lesson.further.handwriting import prepare
-from mnist_lesson.results import REFERENCE_DIR, load_run, predict
+from mnist_lesson.results import load_run, predict
+from mnist_lesson.stored import REFERENCE_DIR
 
 CHROMIUM = browser.find_chromium()
 ALT = "a line that goes up from one to two"
