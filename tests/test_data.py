@@ -154,8 +154,10 @@ def test_read_only_and_not_unpacked(root, monkeypatch, capsys, code):
 def test_the_temporary_folder_goes_when_python_ends(root):
     for name in NAMES[:2]:
         (raw(root) / name).unlink()
-    code = (
-        "import sys; from pathlib import Path; from mnist_lesson import data;"
+    code = (  # nothing of torchvision is needed, and its import takes seconds
+        "import sys; from pathlib import Path; from unittest.mock import Mock;"
+        "sys.modules |= {'torchvision.datasets': Mock(), 'torchvision.transforms': Mock()};"
+        "from mnist_lesson import data;"
         "print(data._unpack_elsewhere(Path(sys.argv[1])))"
     )
     said = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, check=True).stdout

@@ -1,5 +1,7 @@
 """The checkers of the bug clinic, and the run that they judge: what passes, and which hint a mistake gets."""
 
+import functools
+
 import pytest
 import torch
 from test_notebooks import cell_with_id
@@ -23,17 +25,19 @@ TRAINING_IN_EVAL_MODE = f"""for images, labels in train_dl:
 UNTRAINED = [(TRAINING, "train_acc, train_loss = test(train_dl, model, loss_fn)")]
 TEST, TEST_WRITTEN_OUT = faults.TEST_WRITTEN_OUT
 SHORT = ("range(5)", "range(1)")  # for mistakes that have nothing to do with how long the network learns
+FEW = ("range(5)", "range(2)")  # for mistakes that show once the network has learned something
+HARDLY_TRAINED = [SHORT, ("batch_size=20,", "batch_size=200,")]  # for mistakes in what is reported and returned
 RETURN = "return model, history"
-MADE_UP = [SHORT, (RETURN, "return model, History([0.5, 0.99], [1, 0.1], [0.5, 0.99], [1, 0.05])")]
+MADE_UP = [*HARDLY_TRAINED, (RETURN, "return model, History([0.5, 0.99], [1, 0.1], [0.5, 0.99], [1, 0.05])")]
 ADD = "history.add(train_acc, train_loss, test_acc, test_loss)"
 
 
 def returning(instead):
-    return [SHORT, (RETURN, instead)]
+    return [*HARDLY_TRAINED, (RETURN, instead)]
 
 
 def adding(*numbers):
-    return [SHORT, (ADD, f"history.add({', '.join(numbers)})")]
+    return [*HARDLY_TRAINED, (ADD, f"history.add({', '.join(numbers)})")]
 
 
 # What learners may try instead: the patient, what is replaced in its program, and words of the hint they should get.
@@ -56,8 +60,8 @@ WRONG = [
     (1, returning("model.forward = lambda images: images.nothing\n    return model, history"), "cannot read images"),
     (1, returning("model.forward = lambda images: (images, images)\n    return model, history"), "ten logits"),
     (1, returning("model[3].bias.data += torch.nan\n    return model, history"), "numbers that are not finite"),
-    (2, [("255, test_labels", "255, (test_labels + 1) % 10")], "as wrong as the training"),
-    (2, [("+ 1", "- 1")], "changed its direction"),
+    (2, [FEW, ("255, test_labels", "255, (test_labels + 1) % 10")], "as wrong as the training"),
+    (2, [FEW, ("+ 1", "- 1")], "changed its direction"),
     (2, [("(train_labels + 1) % 10", "train_labels.roll(1)")], "a label of its own"),
     (2, MADE_UP, "a recount on the model"),
     (3, [SHORT, ("nn.Softmax(dim=1)", "nn.Sigmoid()")], "between 0 and 1"),
@@ -71,13 +75,14 @@ WRONG = [
         ],
         "stands between the two",
     ),
-    (3, [("lr=0.1", "lr=0.3")], "first"),
+    (3, [FEW, ("lr=0.1", "lr=0.3")], "first"),
     (4, [SHORT, ("len(test_dl) * 300", "1000")], "divided by 1000"),
     (4, [SHORT, ("batch_size=300", "batch_size=300, drop_last=True")], "left out"),
     (4, [SHORT, ("correct / size", "correct / len(test_images)")], "The loss is not yet"),
     (
         4,
         [
+            SHORT,
             (".sum().item()", ".float().mean().item()"),
             (".item() * len(labels)", ".item()"),
             ("len(test_dl) * 300", "len(test_dl)"),
@@ -87,7 +92,7 @@ WRONG = [
     (5, [SHORT, (ZERO + STEP + BACKWARD, BACKWARD + ZERO + STEP)], "deleted before"),
     (5, [SHORT, (ZERO + STEP + BACKWARD, ZERO + STEP)], "never computed"),
     (5, [(ZERO + STEP + BACKWARD, STEP + BACKWARD)], "between the forward pass and `backward`"),
-    (5, [(ZERO + STEP + BACKWARD, BACKWARD + STEP)], "already there"),
+    (5, [FEW, (ZERO + STEP + BACKWARD, BACKWARD + STEP)], "already there"),
     (5, [SHORT, (STEP, "")], "no step at all"),
     (
         6,
@@ -100,7 +105,7 @@ WRONG = [
     ),
     (6, [SHORT, ("- 0.5) / 0.5", "- 0.1307) / 0.3081")], "still not treated alike"),
     (6, MADE_UP, "a recount on the model"),
-    (7, [("lr=0.1", "lr=0.001")], "the symptom, and the cause"),
+    (7, [FEW, ("lr=0.1", "lr=0.001")], "the symptom, and the cause"),
     (7, [("lr=0.1", "lr=0.0001")], "the symptom, and the cause"),
     (7, [SHORT, (BACKWARD, BACKWARD + ZERO)], "Now no weight changes"),
     (7, [SHORT, (BACKWARD, ZERO)], "Now no weight changes"),
@@ -113,11 +118,11 @@ WRONG = [
     (9, [("batch_size=100", "batch_size=100, shuffle=True")], "first"),
     (10, [SHORT, ("network_with_dropout()", "small_network()")], "Keep batch norm and dropout"),
     (10, [SHORT, (TRAINING, TRAINING_IN_EVAL_MODE)], "during the training, too"),
-    (10, [("        with torch", "        model.train()\n        with torch")], "first"),
-    (10, [(EPOCH, "    model.eval()\n" + EPOCH)], "first"),
+    (10, [SHORT, ("        with torch", "        model.train()\n        with torch")], "first"),
+    (10, [(EPOCH, "    model.eval()\n" + EPOCH), SHORT], "first"),
     (10, MADE_UP, "a recount on the model"),
-    (11, [("train_images.float()", "train_images / 255")], "treated in the same way"),
-    (11, [("lr=0.1", "lr=0.001")], "as large as before"),
+    (11, [FEW, ("train_images.float()", "train_images / 255")], "treated in the same way"),
+    (11, [FEW, ("lr=0.1", "lr=0.001")], "as large as before"),
     (
         11,
         [
@@ -127,7 +132,7 @@ WRONG = [
         ],
         "nearly all pixels are 0",
     ),
-    (11, [("test_images.float()", "test_images / 255")], "first"),
+    (11, [FEW, ("test_images.float()", "test_images / 255")], "first"),
     (
         12,
         [
@@ -137,7 +142,7 @@ WRONG = [
         ],
         "every layer",
     ),
-    (12, [(EPOCH, EPOCH + ANEW)], "no better than the first"),
+    (12, [(EPOCH, EPOCH + ANEW), FEW], "no better than the first"),
     (12, [SHORT, ("lr=0.1", "lr=1")], "first"),
     (12, returning("return small_network(), history"), "never shown an image"),
 ]
@@ -158,19 +163,36 @@ def changed(number, replacements):
     return faults.made(faults.replaced(faults.text_of_patient(number), *replacements))
 
 
-def mended(number):
-    return faults.made(cell_with_id("10_bug_clinic", f"solution-{number}").source.partition("\n\n\nchecks.")[0])
+def text_of_solution(number):
+    """The program that the notebook gives as the solution; six of the twelve are the same but for the name."""
+    text = cell_with_id("10_bug_clinic", f"solution-{number}").source.partition("\n\n\nchecks.")[0]
+    return faults.replaced(text, (f"patient_{number}", "mended"))
+
+
+@functools.cache
+def run_of(text):
+    return nb10_run.run_program(faults.made(text))
 
 
 def checker(number):
     return getattr(checks, f"mend_{number}")
 
 
+@pytest.mark.notebook_cells
 @each_patient
-def test_the_checker_tells_well_from_ill(number):
-    verdict = checker(number).judge(mended(number))
+def test_the_checker_passes_the_solution(number, monkeypatch):
+    text = text_of_solution(number)
+    monkeypatch.setattr(checks, "run_program", lambda answer, not_finite="": run_of(text))
+    verdict = checker(number).judge(faults.made(text))
     assert verdict.state == SOLVED, verdict
-    verdict = checker(number).judge(faults.PATIENTS[number - 1])
+
+
+@pytest.mark.notebook_cells
+@each_patient
+def test_the_checker_gives_the_ill_program_its_first_hint(number):
+    how_far_it_got_decides = number in (1, 7, 8, 9, 11)
+    program = faults.PATIENTS[number - 1] if how_far_it_got_decides else changed(number, [SHORT])
+    verdict = checker(number).judge(program)
     assert (verdict.state, verdict.hint) == (NOT_YET, checks.FIRST[number])
 
 

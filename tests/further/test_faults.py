@@ -74,6 +74,7 @@ SYMPTOMS = {
 }
 
 
+@pytest.mark.notebook_cells
 @each_patient
 def test_the_symptom_appears_and_the_mending_removes_it(number):
     solution, _ = program_in_cell(f"solution-{number}")

@@ -49,8 +49,8 @@ def test_images_of_mnist_come_back_nearly_as_they_were(mnist):
 
 
 def test_photos_of_mnist_are_read_nearly_as_well_as_the_originals(model, mnist):
-    """Over all 10,000 test images the loss is far below a point; with 400, a point is four images."""
-    images, labels = mnist[0][:400], mnist[1][:400]
+    """Over all 10,000 test images the loss is far below a point; with 200, half a point is one image."""
+    images, labels = mnist[0][:200], mnist[1][:200]
     rng = np.random.default_rng(0)
     photos = [photograph_digit(image, rng) for image in images]
     prepared = torch.stack([prepare(photo) for photo in photos])
@@ -59,8 +59,8 @@ def test_photos_of_mnist_are_read_nearly_as_well_as_the_originals(model, mnist):
         correct = [
             (model(batch).argmax(1) == labels).sum().item() for batch in (images, prepared, raw.unsqueeze(1) / 255)
         ]
-    assert correct[0] - correct[1] <= 4, f"of 400 images {correct[0]} are read, but only {correct[1]} of their photos"
-    assert correct[2] < 100, "raw photos should be read hardly better than by guessing"
+    assert correct[0] - correct[1] <= 1, f"of 200 images {correct[0]} are read, but only {correct[1]} of their photos"
+    assert correct[2] < 50, "raw photos should be read hardly better than by guessing"
 
 
 def test_the_examples_are_read_and_only_if_prepared(model):

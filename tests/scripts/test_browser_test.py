@@ -253,7 +253,9 @@ def test_in_the_browser_good_passes_and_each_fault_is_found(tmp_path, capsys, mo
     ):
         assert sum(problem.startswith(words) for problem in bad) == 1, (words, bad)
     assert len(bad) == 7, bad
-    assert any(re.fullmatch(r"the kernel died in cell c[01] or later\.", line) for line in problems_of("3_dead", said)), said
+    assert any(
+        re.fullmatch(r"the kernel died in cell c[01] or later\.", line) for line in problems_of("3_dead", said)
+    ), said
     assert "2 of 3 notebooks failed." in said
     for name in ("1_good", "2_bad"):
         assert (tmp_path / "screenshots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -336,6 +336,7 @@ def test_pip_takes_a_folder_with_brackets_and_leaves_the_users_settings_aside(mo
 # What a user's machine may hold, and what a kernel says of it. Each line of it would change or stop the lesson.
 PROBE = """
 import os, sys
+sys.modules["rfc3987_syntax"] = None  # nbformat does without it, and its import takes a second
 sys.path.insert(0, SCRIPTS)
 from pathlib import Path
 import install

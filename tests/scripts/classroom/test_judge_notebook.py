@@ -21,7 +21,7 @@ def judge(function):
 first = second = third = Names(judge=judge)
 """
 SECOND = "def second():\n    return 1"
-ENDED, LATE = "its Python ended", "it ran for more than 2 seconds"
+ENDED, LATE = "its Python ended", "it ran for more than 1 seconds"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def package(tmp_path_factory):
     return folder
 
 
-def judged(package, *sources, seconds=2, notebook_seconds=60):
+def judged(package, *sources, seconds=20, notebook_seconds=60):
     """Return (result, detail) of the exercises 4.1, 4.2 and 4.3 of a notebook with these cells."""
     content = nbformat.writes(new_notebook(cells=[new_code_cell(source) for source in sources])).encode()
     rows = judge_notebook(content, [EXERCISES], package, package / "data", seconds, notebook_seconds)
@@ -65,7 +65,7 @@ def judged(package, *sources, seconds=2, notebook_seconds=60):
     ],
 )
 def test_each_exercise_costs_its_own_row_only(package, source, result, words):
-    first, second, third = judged(package, source, SECOND)
+    first, second, third = judged(package, source, SECOND, seconds=1 if words == LATE else 20)
     assert first[0] == result and words in first[1]
     assert second == ("passed", "a hint")
     assert third == ("not attempted", "its function is not in the notebook")
@@ -79,7 +79,7 @@ def test_each_exercise_costs_its_own_row_only(package, source, result, words):
     ],
 )
 def test_what_cannot_even_be_defined_is_tried_once(package, source, words):
-    rows = judged(package, source, SECOND)
+    rows = judged(package, source, SECOND, seconds=1 if words == LATE else 20)
     assert {result for result, _ in rows} == {"error"}
     assert all(detail.startswith(f"before any exercise, {words}") for _, detail in rows)
 
@@ -92,11 +92,11 @@ def test_a_cell_that_cannot_be_read_is_known_by_its_id_too(package):
 
 def test_a_notebook_has_a_limit_of_its_own(package):
     first, second, third = judged(
-        package, "import time\ndef first():\n    time.sleep(1000)", SECOND, seconds=20, notebook_seconds=2
+        package, "import time\ndef first():\n    time.sleep(1000)", SECOND, seconds=20, notebook_seconds=1
     )
     assert first[0] == second[0] == third[0] == "error"
     assert "ran for more than" in first[1] and "20 seconds" not in first[1]
-    assert second == third and second[1] == "not reached: the notebook had used up its 2 seconds"
+    assert second == third and second[1] == "not reached: the notebook had used up its 1 seconds"
 
 
 def test_nothing_that_a_submission_started_is_left(package, tmp_path):

@@ -25,6 +25,7 @@ def pasted(path):
     return nbformat.writes(student).encode()
 
 
+@pytest.mark.notebook_cells
 @pytest.mark.parametrize("number", range(len(all_notebooks())))
 def test_the_solutions_pasted_into_the_student_notebook_make_every_check_pass(number, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
