@@ -129,11 +129,14 @@ def own_python(
                 "cells": [(cell.text, cell.wanted) for cell in cells],
                 "exercises": [(exercise.checker, exercise.function) for exercise in exercises],
             }
-            with suppress(OSError), process.stdin:  # one that has ended already is found out below
-                process.stdin.write(json.dumps(task).encode())
+            with suppress(OSError):  # one that has ended already is found out below
+                process.stdin.write(json.dumps(task).encode() + b"\n")
+                process.stdin.flush()
             yield process, lines
         finally:
             end_process_tree(process)
+            with suppress(OSError):
+                process.stdin.close()
 
 
 def pass_on(stream, lines: queue.Queue) -> None:

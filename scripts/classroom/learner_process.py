@@ -1,6 +1,6 @@
 """What runs in the Python that a submission has for itself: judge_notebook.py starts it and listens.
 
-It gets one JSON object on stdin: `cells`, each a text and the places and names of its statements to run, and
+It gets a line of JSON on stdin: `cells`, each a text and the places and names of its statements to run, and
 `exercises`, each the name of a checker and of the learner's function. It answers on stdout, a line of JSON each:
 when the checkers are imported, when the learner's names are defined, and then a state and a detail for each exercise.
 """
@@ -14,8 +14,10 @@ import sys
 
 
 def main() -> None:
-    task = json.load(sys.stdin)
-    # What a learner prints, in C too, goes nowhere: the answers have a way of their own.
+    task = json.loads(sys.stdin.readline())
+    # What a learner reads or prints, in C too, comes from nowhere and goes nowhere: task and answers have their own ways.
+    end_of_work = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -29,6 +31,8 @@ def main() -> None:
     say("defined")
     for checker, function in task["exercises"]:
         say(verdict(getattr(checks, checker), function, learner, problems))
+    # Wait to be ended: of a process that is gone nobody could tell what it had started.
+    os.read(end_of_work, 1)
 
 
 def define(cells: list) -> tuple[dict, dict]:
