@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 
 import browser
 import browser_test
@@ -205,6 +206,8 @@ def test_damaged_data_stops_it_with_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(browser_test, "use_lesson_python", lambda: None)
     monkeypatch.setattr(browser_test, "find_chromium", lambda: "chromium")
     monkeypatch.setattr("mnist_lesson.data.prepare_mnist", fail)
+    for name in ("playwright", "playwright.sync_api"):  # so that this is tried where it is not installed, too
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(Error=Exception))
     monkeypatch.setattr(browser_test, "missing_extras", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     monkeypatch.setattr(sys, "argv", ["browser_test.py", "01_setup"])
