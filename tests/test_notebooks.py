@@ -16,8 +16,9 @@ from mnist_lesson import engine, model
 from mnist_lesson.further.recipes import load_measured
 from mnist_lesson.results import load_run
 from mnist_lesson.stored import REFERENCE_DIR, load_expected
+from notebooks import all_notebooks
 
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PATHS = all_notebooks()
 NOTEBOOKS = {path.stem: nbformat.read(path, 4) for path in PATHS}
 CORE = ["01_setup", "02_data", "03_visualisation", "04_model", "05_training", "06_results"]
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from mnist_lesson.checks.compare import Hint, describe
 from mnist_lesson.data import load_mnist
-from mnist_lesson.further.faults import Ward, size_of_gradient, watch, way_of_weights
+from mnist_lesson.further.faults import Ward, size_of, size_of_gradient, watch, way_of_weights
 from mnist_lesson.further.inside import mode
 from mnist_lesson.results import History
 
@@ -26,7 +26,7 @@ UNMOVED = (
 )
 
 
-class Run(NamedTuple):
+class ProgramRun(NamedTuple):
     """One run of a learner's program: what it was given, what it returned, and what was noted meanwhile."""
 
     ward: Ward
@@ -35,7 +35,7 @@ class Run(NamedTuple):
     notes: SimpleNamespace
 
 
-def run_program(answer: Any, not_finite: str = "") -> Run:
+def run_program(answer: Any, not_finite: str = "") -> ProgramRun:
     """Run the program on new images and check the form of what it returns.
 
     `not_finite` is the hint for numbers in the history that are not finite, after a training that went astray.
@@ -52,13 +52,13 @@ def run_program(answer: Any, not_finite: str = "") -> Run:
         raise Hint(f"The first value you return should be the model, but is {describe(model)}.")
     if not isinstance(history, History):
         raise Hint(f"The second value you return should be a History, but is {describe(history)}.")
-    check_history(history, not_finite)
+    check_curves(history, not_finite)
     if not notes.start.get(model) or len(notes.start[model]) != len(list(model.parameters())):
         raise Hint("The model that you return was never shown an image: return the one that you trained.")
-    return Run(ward, model, history, notes)
+    return ProgramRun(ward, model, history, notes)
 
 
-def check_history(history: History, not_finite: str) -> None:
+def check_curves(history: History, not_finite: str) -> None:
     """Raise Hint unless the history holds four equally long lists of numbers that can be."""
     curves = [history.train_acc, history.train_loss, history.test_acc, history.test_loss]
     if not all(isinstance(curve, list) and len(curve) == len(curves[0]) > 0 for curve in curves):
@@ -120,7 +120,7 @@ def measure(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
     return (logits.argmax(1) == labels).double().mean().item(), F.cross_entropy(logits, labels).item()
 
 
-def ways_to_prepare(run: Run) -> dict[str, tuple[float, float]]:
+def ways_to_prepare(run: ProgramRun) -> dict[str, tuple[float, float]]:
     """Return accuracy and loss on the test images, for each usual way to prepare images for a network."""
     train_images, _, test_images, test_labels = run.ward
     images, known = test_images / 255, train_images / 255
@@ -128,7 +128,7 @@ def ways_to_prepare(run: Run) -> dict[str, tuple[float, float]]:
         "0..1": images,
         "0..255": images * 255,
         "-1..1": (images - 0.5) / 0.5,
-        "normalised": (images - 0.1307) / 0.3081,
+        "normalised": (images - 0.1307) / 0.3081,  # with the usual numbers for MNIST
         "by the training images": (images - known.mean()) / known.std(),
         "by the test images": (images - images.mean()) / images.std(),
         "black and white": (test_images // 255).float(),
@@ -136,14 +136,14 @@ def ways_to_prepare(run: Run) -> dict[str, tuple[float, float]]:
     return {name: measure(logits_of(run.model, prepared), test_labels) for name, prepared in ways.items()}
 
 
-def is_reported(run: Run, found: tuple[float, float]) -> bool:
+def is_reported(run: ProgramRun, found: tuple[float, float]) -> bool:
     """Tell whether the last test results of the history are these, apart from rounding."""
     accuracy, loss = found
     near = abs(run.history.test_acc[-1] - accuracy) * len(run.ward[3]) < 1.5  # one image on the edge may tip over
     return near and math.isclose(run.history.test_loss[-1], loss, rel_tol=1e-3, abs_tol=1e-4)
 
 
-def check_reported(run: Run) -> str:
+def check_reported(run: ProgramRun) -> str:
     """Raise Hint unless a recount on the model gives the last test results; return how images are prepared for it."""
     ways = ways_to_prepare(run)
     for name, found in ways.items():
@@ -157,18 +157,18 @@ def check_reported(run: Run) -> str:
     )
 
 
-def check_learned(run: Run, hint: str, least: float = LEAST) -> None:
+def check_learned(run: ProgramRun, hint: str, least: float = LEAST) -> None:
     """Raise Hint unless the network has learned to read digits; call it after `check_reported`."""
     if run.history.test_acc[-1] < least:
         raise Hint(UNMOVED if has_stood_still(run) else hint)
 
 
-def has_stood_still(run: Run) -> bool:
+def has_stood_still(run: ProgramRun) -> bool:
     """Tell whether the weights of the model are exactly those that it started with."""
     return way_of_weights(run.model, run.notes.start[run.model]) == 0
 
 
-def piled_up(run: Run) -> float:
+def piled_up(run: ProgramRun) -> float:
     """Return how many times the gradient left in the model is as large as that of one batch of 20 images."""
     images, labels = run.ward[0][:400] / 255, run.ward[1][:400]
     logits_of(run.model, images)  # raises Hint for a model that cannot be used here
@@ -181,5 +181,5 @@ def piled_up(run: Run) -> float:
             logits = run.model(images[batch].to(weights[0]))
             loss = F.cross_entropy(logits, labels[batch].to(logits.device))
             gradient = torch.autograd.grad(loss, weights, allow_unused=True)
-            sizes.append(sum(part.square().sum().item() for part in gradient if part is not None) ** 0.5)
+            sizes.append(size_of([part for part in gradient if part is not None]))
     return left / (sum(sizes) / len(sizes) + 1e-9)

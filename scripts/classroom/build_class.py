@@ -19,13 +19,13 @@ from install import ROOT, use_lesson_python
 
 from notebooks import all_notebooks
 
-KINDS = ("student", "instructor")
+VERSIONS = ("student", "instructor")
 
 
 def main() -> int:
     use_lesson_python()
-    if len(sys.argv) != 2 or sys.argv[1] not in KINDS:
-        sys.exit(f"Expected one of {' and '.join(KINDS)}, found {' '.join(sys.argv[1:]) or 'nothing'}.")
+    if len(sys.argv) != 2 or sys.argv[1] not in VERSIONS:
+        sys.exit(f"Expected one of {' and '.join(VERSIONS)}, found {' '.join(sys.argv[1:]) or 'nothing'}.")
     kind = sys.argv[1]
     target = ROOT / "build" / kind
     try:

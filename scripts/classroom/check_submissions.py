@@ -93,13 +93,13 @@ def check_folder(folder: Path, seconds: float = SECONDS, notebook_seconds: float
         no_cache = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "mnist_lesson", Path(package) / "mnist_lesson", ignore=no_cache)
         for path, content in contents.items():
-            name, start, before = printable(path.relative_to(folder).as_posix()), time.monotonic(), snapshot(watched)
+            name, start, before = printable(path.relative_to(folder).as_posix()), time.monotonic(), files_in(watched)
             print(f"{name} ... ", end="", flush=True)
             if isinstance(content, str):
                 judged = [Judged("", "", ERROR, content)]
             else:
                 judged = judge_notebook(content, known, Path(package), data, seconds, notebook_seconds)
-            if changed := sorted({file for file, _ in before.items() ^ snapshot(watched).items()}):
+            if changed := sorted({file for file, _ in before.items() ^ files_in(watched).items()}):
                 names = ", ".join(Path(file).name for file in changed[:6])
                 judged.append(Judged("", "", ERROR, f"while it ran, files outside its own folder changed: {names}"))
             rows += [Row(name, *map(printable, one)) for one in judged]
@@ -126,7 +126,7 @@ def read(path: Path) -> bytes | str:
         return f"could not be read ({error.strerror or error})"
 
 
-def snapshot(folders: list[Path]) -> dict:
+def files_in(folders: list[Path]) -> dict:
     """Return size and time of each file, to see later whether any was changed."""
     found, passing = {}, {"__pycache__", ".ipynb_checkpoints"}
     for path in (path for folder in folders for path in folder.rglob("*") if not passing & set(path.parts)):

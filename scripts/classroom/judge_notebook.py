@@ -21,6 +21,7 @@ from processes import end_process_tree
 from submitted_cells import Cell, Exercise, best_match, learners_cells, reason
 
 PASSED, FAILED, NOT_ATTEMPTED, ERROR = "passed", "failed", "not attempted", "error"
+# What the verdicts of mnist_lesson.checks are called in the table.
 RESULTS = {"solved": PASSED, "not yet": FAILED, "not attempted": NOT_ATTEMPTED, "no verdict": ERROR}
 IMPORT_SECONDS = 300  # for the import of PyTorch on a slow machine, which is no learner's fault
 

@@ -6,9 +6,10 @@ import os
 import nbformat
 import pytest
 from build_class import build, main
-from install import ROOT
 
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from notebooks import all_notebooks
+
+PATHS = all_notebooks()
 
 
 def built(kind, tmp_path):
