@@ -93,7 +93,7 @@ def judge(
             raise Hint(
                 f"Expected your function, found {describe(function)}: hand over its name alone, without parentheses."
             )
-        with _random_numbers_of_its_own(), torch.inference_mode(False), torch.enable_grad():
+        with _random_numbers_of_its_own(), _one_core(), torch.inference_mode(False), torch.enable_grad():
             check(_Guarded(function, output, errors, seconds, may_change))
         return Verdict(number, name, SOLVED, "")
     except NotAttempted:
@@ -242,6 +242,17 @@ def _exit_that_can_be_caught(function: Callable) -> Iterator[None]:
         yield
     finally:
         names.update(of_the_notebook)
+
+
+@contextlib.contextmanager
+def _one_core() -> Iterator[None]:
+    """Let PyTorch compute on one core: for such small work others only cost time, and most from a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

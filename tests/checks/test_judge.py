@@ -181,6 +181,17 @@ def test_the_interrupt_button_ends_the_function_and_goes_on():
     assert ended.is_set(), "the function must not run on"
 
 
+def test_pytorch_computes_on_as_many_cores_as_before():
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        double.judge(lambda x: seen.append(torch.get_num_threads()) or 2 * x)
+        double.judge(fail)
+        assert set(seen) == {1} and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_random_numbers_of_the_notebook_stay_as_they_were():
     def draw():
         return torch.rand(1).item(), random.random(), np.random.rand()
