@@ -239,6 +239,7 @@ needs_a_browser = pytest.mark.skipif(
 )
 
 
+@pytest.mark.notebook_cells
 @needs_a_browser
 def test_in_the_browser_good_passes_and_each_fault_is_found(tmp_path, capsys, monkeypatch):
     """About 30 seconds: JupyterLab starts once for all that only it and Chromium can show."""
@@ -264,6 +265,7 @@ def test_in_the_browser_good_passes_and_each_fault_is_found(tmp_path, capsys, mo
         assert (tmp_path / "screenshots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.notebook_cells
 @needs_a_browser
 def test_a_cell_without_end_and_a_page_that_hangs_are_given_up(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(browser, "ANSWER_SECONDS", 5)
@@ -322,6 +324,7 @@ sys.exit(browser_test.main())
 """
 
 
+@pytest.mark.notebook_cells
 @needs_a_browser
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
