@@ -98,7 +98,7 @@ def only_sometimes():
         (lambda: 1, "TypeError"),
         (lambda x: x * float("nan"), "not finite"),
         (lambda x: (2 * x).tolist(), "a tensor was expected"),
-        (lambda x: 2 * x.int(), "fractions"),
+        (lambda x: 2 * x.int(), "the result should be"),
         (lambda x: 2 * x.unsqueeze(0), "shape"),
         (lambda x: (2 * x).to("meta"), "device"),
         (lambda x: x, "Twice!"),
@@ -120,8 +120,8 @@ def test_nothing_returned_is_not_attempted(capsys):
 
 
 def test_a_right_answer_is_solved_and_kept_once(capsys):
-    for _ in range(2):
-        double(lambda x: x + x)
+    for answer in (lambda x: x + x, lambda x: 2 * x.double()):  # the type of its numbers does not matter
+        double(answer)
         assert capsys.readouterr().out == "Exercise 1.1, double: solved.\n"
     assert judge.load_solved() == ["1.1"]
 

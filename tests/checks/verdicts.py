@@ -71,3 +71,9 @@ def numbers_tried(wrong, notebook):
     """How many mistakes are in the list for each exercise of a notebook."""
     names = [name for name, checker in CHECKERS.items() if checker.number.split(".")[0] == str(notebook)]
     return [sum(entry[0] == name for entry in wrong) for name in names]
+
+
+def expect_solved(name, answer):
+    for _ in range(REPEATS):
+        verdict = CHECKERS[name].judge(answer)
+        assert verdict.state == judge.SOLVED, verdict
