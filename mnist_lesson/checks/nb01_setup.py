@@ -21,6 +21,10 @@ SEEDS = (
     *(999_999, 1_000_000),
 )
 
+TWO_DEVICES = (
+    "The two tensors are still on two devices when you add them: is `b` where `a` is by then? `.to` returns a copy, "
+    "which must be kept."
+)
 WEIGHTS = "But each one hands out all of its weights by `model.parameters()`."
 
 
@@ -44,6 +48,11 @@ def seeded_numbers(answer: Callable) -> None:
 
 def _three_numbers(found: Any) -> tuple[float, ...]:
     """Return what the learner's function returned as three plain numbers."""
+    if isinstance(found, torch.Generator):
+        raise Hint(
+            "This is what `manual_seed` returns, and no number has been drawn yet: draw after it, and return what was "
+            "drawn."
+        )
     if not isinstance(found, torch.Tensor):
         raise Hint(f"A tensor was expected, found {describe(found)}.")
     found = plain_tensor(found)
@@ -63,8 +72,8 @@ def _check_that_seeds_differ(drawn: dict[int, tuple]) -> None:
     for one, other in itertools.combinations(sorted(drawn), 2):
         if drawn[one] == drawn[other]:
             raise Hint(
-                f"The seeds {one} and {other} give the same numbers. Is each seed used as it is? And are they numbers "
-                "of which there are many from 0 to 1?"
+                f"The seeds {one} and {other} give the same numbers: is the seed changed before it is set, or are "
+                "there only a few numbers that can come out?"
             )
 
 
@@ -103,8 +112,8 @@ def _follows(values: torch.Tensor, along: torch.Tensor) -> bool:
     "1.2",
     "Which of the two has to move, and where to? A tensor can be asked where it lies.",
     errors={
-        "expected device": "The two tensors are still on two devices. `.to` returns a copy: did you keep it?",
-        "same device": "The two tensors are still on two devices. `.to` returns a copy: did you keep it?",
+        "expected device": TWO_DEVICES,
+        "same device": TWO_DEVICES,
         "Torch not compiled": "Not every PyTorch knows the device that you name. Ask `a` for its device instead.",
         "NVIDIA driver": "Not every machine has the device that you name. Ask `a` for its device instead.",
         "meta tensor": "From the pretend device `meta` no numbers can be fetched: send `b` to where `a` is.",
@@ -190,6 +199,8 @@ def _in_use(model: nn.Module) -> nn.Module:
     "1.3",
     "A module has no device of its own. But each of its weights has one, and can be asked.",
     errors={
+        "'generator' object": "`model.parameters()` is no list and has no device: it hands out the weights one by one, "
+        "and `next(...)` takes the first.",
         "has no attribute 'device'": "A module has no `.device`, because its weights could lie on several. "
         "Ask one of its weights.",
         "method' object is not an iterator": "`model.parameters` is the method itself: only a call, with parentheses, "
@@ -198,7 +209,7 @@ def _in_use(model: nn.Module) -> nn.Module:
         "has no attribute": f"Not every model has what you ask for, and some layers have no weights. {WEIGHTS}",
         "not subscriptable": f"Not every model is a list of layers. {WEIGHTS}",
         "iterable": f"Not every model is a list of layers. {WEIGHTS}",
-        "out of range": f"Not every model has so many layers. {WEIGHTS}",
+        "out of range": f"Not every model consists of layers, or of so many. {WEIGHTS}",
         "meta tensor": "The model shall stay where it is: ask it, do not move it.",
     },
 )

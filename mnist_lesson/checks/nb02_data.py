@@ -37,8 +37,12 @@ def batch_count(answer: Callable) -> None:
             "You have the two cases the wrong way round: drop_last=True leaves a batch out.",
         ),
         (
+            lambda size, b, drop: math.ceil(size / b) - drop,
+            "If the batches come out even, drop_last=True leaves none out: only a batch that is not full is dropped.",
+        ),
+        (
             lambda size, b, drop: max(1, right(size, b, drop)),
-            "With drop_last=True no batch at all may be left: if there are fewer images than one batch needs.",
+            "If there are fewer images than one batch needs, drop_last=True leaves no batch at all: 0 is possible.",
         ),
         (
             lambda size, b, drop: right(size, b, drop) if size >= b else 0,
@@ -61,7 +65,14 @@ def _batches() -> list[tuple[int, int, int]]:
     return [*drawn, *fewer, (1, 1, 0), (random.randint(2, 9), 1, 0), (random.randint(2, 9), 2, 1)]
 
 
-@exercise("2.2", "Three things: fractions instead of bytes, numbers from 0 to 1, and an axis for the channel in front.")
+@exercise(
+    "2.2",
+    "Three things: fractions instead of bytes, numbers from 0 to 1, and an axis for the channel in front.",
+    errors={
+        "is invalid for input of size": "Not every picture has the size that you name, such as 28 x 28: it has H rows "
+        "and W columns, whatever these are."
+    },
+)
 def to_image(answer: Callable) -> None:
     def right(stored):
         return (stored / 255).unsqueeze(0)
@@ -82,6 +93,11 @@ def to_image(answer: Callable) -> None:
         (
             lambda stored: (stored / stored.max()).unsqueeze(0),
             "You divide by the largest number of the picture, which is not always 255: grey must stay grey.",
+        ),
+        (
+            lambda stored: (stored / 255 if stored.max() > 1 else stored).unsqueeze(0),
+            "Where no number is above 1, you do not divide. But such a picture is stored in bytes like any other: it "
+            "is almost black.",
         ),
         (lambda stored: 1 - (stored / 255).unsqueeze(0), "Black and white are swapped: 0 stays 0, and 255 becomes 1."),
         (
@@ -174,7 +190,7 @@ def _check_epoch(name: str, epoch: list[list[int]], order: list[int], batch_size
     if len(numbers) == len(order) > len(set(numbers)):
         raise Hint(f"The {name} loader hands out some images twice, and others not at all: each must come once.")
     if len(set(numbers)) < len(order):
-        raise Hint(f"The {name} loader leaves images out: is it made with drop_last, or a sampler?")
+        raise Hint(f"The {name} loader leaves images out: is there a setting that does so, such as drop_last?")
     if len(numbers) > len(order):
         raise Hint(f"The {name} loader hands out some images more than once in an epoch.")
     full, rest = divmod(len(order), batch_size)
@@ -190,7 +206,10 @@ def _check_that_each_order_is_new(order: list[int], epochs: list[list[list[int]]
     orders = [order, *(sum(epoch, []) for epoch in epochs)]
     pairs = list(itertools.combinations(orders, 2))
     if all(one == other for one, other in itertools.pairwise(orders[1:])):
-        raise Hint("The training images come in the same order in each epoch: see what the notebook says about that.")
+        raise Hint(
+            "The training images come in the same order in each epoch. The notebook names the setting of a loader that "
+            "makes a new one each time."
+        )
     if any(one == other for one, other in pairs):
         raise Hint(
             "In one epoch the training images come in an order that was there before, in another epoch or in the set: "
@@ -214,6 +233,10 @@ def _together(order: list[int], size: int) -> set[frozenset]:
 @exercise(
     "2.4",
     "The notebook counts the labels with one call. What does it do with a digit that never occurs? Its help tells.",
+    errors={
+        "argument 'weights'": "The second argument of `bincount` means something else, `weights`. Name the one that "
+        "you mean: its help tells how it is called.",
+    },
 )
 def count_classes(answer: Callable) -> None:
     def right(labels):
@@ -235,7 +258,11 @@ def count_classes(answer: Callable) -> None:
         (torch.bincount, "If the last digits do not occur, the tensor is too short: it must always have 10 numbers."),
         (lambda labels: right(labels) / len(labels), "These are shares: give the counts."),
         (lambda labels: labels.unique(return_counts=True)[1], "A digit that never occurs must be there too, with a 0."),
-        (lambda labels: right(labels)[1:], "The digits begin with 0, so ten numbers are needed."),
+        (lambda labels: right(labels)[1:], "The digits go from 0 to 9: ten numbers, and the first is for 0."),
+        (
+            lambda labels: torch.bincount(labels, minlength=11)[1:],
+            "The digits go from 0 to 9: ten numbers, and the first is for 0.",
+        ),
         (
             each_at_most_once,
             "Each digit is counted once at most: with a tensor of places, `+= 1` adds only once to each place.",

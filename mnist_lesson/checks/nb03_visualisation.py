@@ -12,16 +12,28 @@ IN_GRADIENTS = (
     "This image takes part in gradients, so PyTorch will not make an array of it: which call of the notebook takes it "
     "out of the record?"
 )
+NO_ARRAY = (
+    "These images take part in gradients, so PyTorch will not make an array of them. But the result stays a tensor: no "
+    "array is needed on the way."
+)
 NO_LEAF = (
     "This image was computed from others, so its `requires_grad` cannot be switched off. And the image must stay as it "
     "is: which call of the notebook gives you one that is out of the record?"
 )
 
 
+OTHER_SIZES = "Not every image has the size that you name, such as 28 x 28: take H and W as they are."
+
+
 @exercise(
     "3.1",
     "Which axis does matplotlib not want? And what may have to be done to a tensor before `.numpy()`?",
-    errors={"requires grad": IN_GRADIENTS, "leaf variables": NO_LEAF},
+    errors={
+        "requires grad": IN_GRADIENTS,
+        "leaf variables": NO_LEAF,
+        "is invalid for input of size": OTHER_SIZES,
+        "cannot reshape array": OTHER_SIZES,
+    },
 )
 def to_picture(answer: Callable) -> None:
     def right(image):
@@ -41,7 +53,8 @@ def to_picture(answer: Callable) -> None:
         (lambda image: image.detach().numpy(), "The channel is still there: (1, H, W) must become (H, W)."),
         (
             lambda image: image.detach().squeeze().numpy(),
-            "A bare `squeeze` drops every axis of length 1, so a picture of one row loses its height too: say which.",
+            "A bare `squeeze` drops every axis of length 1, so a picture of one row loses its height too: name the "
+            "axis to drop.",
         ),
         (lambda image: image.detach()[0], "This is still a tensor: an array was asked for."),
         (lambda image: image.detach()[0].numpy().T, "Rows and columns are swapped: the first axis is the height."),
@@ -57,7 +70,7 @@ def to_picture(answer: Callable) -> None:
 @exercise(
     "3.2",
     "Only axis 1, the channel, has to go. What would a bare `squeeze()` do to a batch of one image?",
-    errors={"requires grad": IN_GRADIENTS},
+    errors={"requires grad": NO_ARRAY, "is invalid for input of size": OTHER_SIZES},
 )
 def to_pictures(answer: Callable) -> None:
     def right(images):
@@ -87,7 +100,14 @@ def to_pictures(answer: Callable) -> None:
     compare(answer, draw, right, mistakes)
 
 
-@exercise("3.3", "Two steps: one brings the smallest number to 0, the other the largest to 1. What if both are equal?")
+@exercise(
+    "3.3",
+    "Two steps: one brings the smallest number to 0, the other the largest to 1. What if both are equal?",
+    errors={
+        "return_types": "With an axis, `min` and `max` go along it, and give numbers and their places. But those of "
+        "the whole picture are needed."
+    },
+)
 def stretch(answer: Callable) -> None:
     def right(picture):
         low, high = picture.min(), picture.max()
@@ -108,14 +128,15 @@ def stretch(answer: Callable) -> None:
 
     mistakes = [
         (lambda picture: picture / picture.max(), "The smallest number must become 0: take it away first."),
-        (lambda picture: picture - picture.min(), "The largest number must become 1: divide by the range."),
+        (lambda picture: picture - picture.min(), "The largest number must become 1: divide by what it is now."),
         (
             lambda picture: (picture - picture.min()) / picture.max(),
-            "After the subtraction the largest number is no longer the old maximum: divide by the difference.",
+            "Once the smallest is taken away, the largest number is no longer the old maximum: divide by what it is "
+            "then.",
         ),
         (
             lambda picture: (picture - picture.min()) / picture.abs().max(),
-            "The range is the largest number minus the smallest, also where numbers are negative.",
+            "Divide by how far the largest number is above the smallest, also where numbers are negative.",
         ),
         (lambda picture: picture.clamp(0, 1), "You cut off what is outside of 0 to 1: all numbers must be stretched."),
         (lambda picture: 1 - right(picture), "You have it the wrong way round: the smallest number becomes 0, not 1."),
@@ -132,7 +153,15 @@ def stretch(answer: Callable) -> None:
 
 
 @exercise(
-    "3.4", "First keep only the images of the digit. Then: over which axis do you average, so that a picture remains?"
+    "3.4",
+    "First keep only the images of the digit. Then: over which axis do you average, so that a picture remains?",
+    errors={
+        "could not infer output dtype": "PyTorch takes no mean of bytes, since a mean is a fraction: make fractions of "
+        "the numbers first.",
+        "out of bounds": "You take images by their place, such as `images[digit]`: take those whose label is the "
+        "digit.",
+        "is invalid for input of size": OTHER_SIZES,
+    },
 )
 def mean_image(answer: Callable) -> None:
     def right(images, labels, digit):
@@ -166,7 +195,10 @@ def mean_image(answer: Callable) -> None:
             lambda images, labels, digit: images[labels == digit].float().sum(dim=0),
             "This is the sum: a mean divides by the number of images.",
         ),
-        (lambda images, labels, digit: images[digit].float(), "This is image number `digit`, not the images of it."),
+        (
+            lambda images, labels, digit: images[digit].float(),
+            "This is the image at the place `digit`: take all those whose label is the digit.",
+        ),
         (
             lambda images, labels, digit: images[labels == digit][0].float(),
             "This is only the first image of the digit: average all of them.",

@@ -32,7 +32,11 @@ def size_after(answer: Callable) -> None:
             "A window of 3 fits into a side of 3 once, not 0 times: count the places again.",
         ),
         (lambda s, k, p: (s - k + 1) / p, "There is no half pixel: pooling rounds down."),
-        (lambda s, k, p: math.ceil((s - k + 1) / p), "Pooling rounds down: a row that is left over is lost."),
+        (
+            lambda s, k, p: math.ceil((s - k + 1) / p),  # or (s - k) // p + 1
+            "Your sides come out rounded up, but a row that is left over in pooling is lost. Is a `+ 1` added too "
+            "late?",
+        ),
         (lambda s, k, p: round((s - k + 1) / p), "Pooling rounds down: a row that is left over is lost."),
         (lambda s, k, p: s - k + 1, "That is the side after the convolution: pooling makes it smaller again."),
         (lambda s, k, p: s // p, "That is the pooling alone: before it, the convolution takes something away."),
@@ -102,6 +106,8 @@ def conv_parameters(answer: Callable) -> None:
     "4.4",
     "What makes every number positive, what makes a row add up to 1, and along which axis does a row lie?",
     errors={
+        "return_types.max": "Along an axis, `max` gives two things, the largest numbers and their places. `amax` gives "
+        "the numbers alone.",
         "must match the size": "Two tables do not fit together: what you compute from each row, such as its sum, must "
         "keep its axis, as (N, 1).",
     },
@@ -110,18 +116,25 @@ def probabilities(answer: Callable) -> None:
     def right(logits):
         return logits.softmax(dim=1)
 
+    def without_largest(logits):
+        return (logits - logits.amax(dim=1, keepdim=True)).exp()
+
     def draw():
         sizes = [(random.randint(2, 4), random.randint(5, 9)), (5, 5), (1, 10), (3, 1), (20, 2)]
         return [(3 * torch.randn(size),) for size in sizes]
 
+    columns_add_up = "Your columns add up to 1. The rows must: one row is one image."
+    table_adds_up = "The whole table adds up to 1. Each row must."
     mistakes = [
-        (lambda logits: logits.softmax(dim=0), "Your columns add up to 1. The rows must: one row is one image."),
-        (lambda logits: logits.exp() / logits.exp().sum(), "The whole table adds up to 1. Each row must."),
+        (lambda logits: logits.softmax(dim=0), columns_add_up),
+        (lambda logits: without_largest(logits) / without_largest(logits).sum(dim=0), columns_add_up),
+        (lambda logits: logits.exp() / logits.exp().sum(), table_adds_up),
+        (lambda logits: without_largest(logits) / without_largest(logits).sum(), table_adds_up),
         (torch.exp, "The rows do not add up to 1 yet: divide."),
         (lambda logits: logits / logits.sum(dim=1, keepdim=True), "Negative numbers remain: `exp` comes first."),
         (lambda logits: logits.log_softmax(dim=1), "These are the logarithms of the probabilities."),
         (
-            lambda logits: (logits - logits.amax(dim=1, keepdim=True)).exp(),
+            without_largest,
             "The largest of each row is taken away, and all is positive. But the rows do not add up to 1 yet: divide.",
         ),
         (
@@ -170,6 +183,9 @@ def _large_logits() -> dict[str, torch.Tensor]:
     errors={
         "cannot be multiplied": "The first linear layer was made for another number of inputs: exercise 4.2 finds it.",
         "mat1 and mat2": "The first linear layer was made for another number of inputs: exercise 4.2 finds it.",
+        "list is not a Module": "`nn.Sequential` takes the layers themselves, one after the other, not a list of them.",
+        "but got float": "A layer was made with a fraction, even if it ends in .0: `/` gives fractions, `//` whole "
+        "numbers.",
     },
 )
 def build(answer: Callable) -> None:

@@ -43,7 +43,10 @@ def _step(model: nn.Module, loss_fn: Callable, optimizer: Optimizer, images, lab
     "5.4",
     "Logits, loss, then the three calls. The section 'One step by hand' says in which order, and why.",
     errors={
-        "does not require grad": "`backward` is called on something that was not recorded: the loss, not a number.",
+        "does not require grad": "`backward` is called on something that was not recorded. It must be the loss itself, "
+        "computed while PyTorch records.",
+        "'float' object has no attribute 'backward'": "`.item()` makes a mere number of the loss, and `backward` needs "
+        "the loss itself: that call comes last.",
         "'NoneType' object has no attribute 'zero_'": "Before the first `backward` a weight has no gradient, its "
         "`.grad` is None: let the optimizer delete what is there.",
     },
@@ -92,6 +95,11 @@ def train_step(answer: Callable) -> None:
     wrong_weights = [
         (in_order("zero backward"), "The weights did not change: is there a `step`, and does it find gradients then?"),
         (in_order("backward step"), "An older gradient was still there and was added: delete it before `backward`."),
+        (
+            in_order("backward step zero"),
+            "In the first step an older gradient was still there and was added: delete it before `backward`, not at "
+            "the end.",
+        ),
         (in_order("step zero backward"), "The step used an older gradient: `step` comes after `backward`."),
         (in_order("zero backward step step"), "The weights moved too far: exactly one `step` for a batch."),
         (in_eval_mode, "The model gets the images in eval mode: batch norm layers compute otherwise then."),

@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from mnist_lesson.checks.compare import CLEAR, Hint, compare, draw_until
 from mnist_lesson.checks.judge import exercise
 
+OTHER_AXIS = "Predictions and labels differ in number: does `argmax` look along the wrong axis?"
+
 
 @exercise("5.1", "Two steps: the logarithms of the probabilities, then one number from each row. Which one?")
 def cross_entropy(answer: Callable) -> None:
@@ -33,6 +35,7 @@ def cross_entropy(answer: Callable) -> None:
         (lambda x, y: -of_the_right(x.softmax(1), y).mean(), "The logarithm is missing."),
         (lambda x, y: -of_the_right(x, y).mean(), "These are bare logits: the log-softmax is missing."),
         (lambda x, y: -x.log_softmax(1).mean(), "Only the number of the right class counts, not all of them."),
+        (lambda x, y: -x.log_softmax(1).sum(1).mean(), "Only the number of the right class counts, not all of them."),
         (
             lambda x, y: F.cross_entropy(x, y) / 10,
             "This is a tenth of the loss: one number of each row counts, so divide by the number of images.",
@@ -44,18 +47,21 @@ def cross_entropy(answer: Callable) -> None:
             lambda x, y: -x.log_softmax(1)[:, y].mean(),
             "Each image has a label of its own: one number from each row, not a column for each label.",
         ),
-        (
-            lambda x, y: -(of_the_right(x.softmax(1), y) + 1e-8).log().mean(),
-            "Nearly. But nothing may be added before the logarithm: it spoils small probabilities.",
-        ),
     ]
+    for tiny in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12):
+        mistakes.append(
+            (
+                lambda x, y, tiny=tiny: -(of_the_right(x.softmax(1), y) + tiny).log().mean(),
+                "Nearly. But nothing may be added before the logarithm: it spoils small probabilities.",
+            )
+        )
     compare(answer, draw, F.cross_entropy, mistakes)
 
 
 @exercise(
     "5.2",
     "First the predictions, then how many of them equal the label. Along which axis do the classes lie?",
-    errors={"must match the size": "Predictions and labels differ in number: `argmax` looks along the wrong axis."},
+    errors={"must match the size": OTHER_AXIS},
 )
 def count_correct(answer: Callable) -> None:
     def right(logits, labels):
@@ -87,6 +93,10 @@ def count_correct(answer: Callable) -> None:
         (lambda x, y: right(x, y) / len(y), "This is the accuracy. The number of right answers was asked for."),
         (lambda x, y: len(y) - right(x, y), "These are the wrong answers."),
         (lambda x, y: x.argmax(1) == y, "Count the `True`s."),
+        (
+            lambda x, y: 0,  # so does (x.amax(1) == y).sum()
+            "You count none in any batch. Is a label compared with the largest logit itself? Its place counts.",
+        ),
         (lambda x, y: int((x.argmax(0) == y).sum()), "Along axis 0 lie the images. Look along the classes."),
         (lambda x, y: int((x.argmin(1) == y).sum()), "The largest logit wins, not the smallest."),
         (top_2, "Only the largest logit of an image is its answer: the second largest is a mistake like any other."),
@@ -170,7 +180,10 @@ class _Testing:
 @exercise(
     "5.5",
     "Two things to switch before the loop, one for layers and one for the record. Then count.",
-    errors={"more than 1 value per channel": "In train mode, batch norm cannot cope with a batch of one image."},
+    errors={
+        "more than 1 value per channel": "In train mode, batch norm cannot cope with a batch of one image.",
+        "must match the size": OTHER_AXIS,
+    },
     may_change=("mode", "buffers"),
 )
 def accuracy(answer: Callable) -> None:
@@ -256,7 +269,10 @@ def choose_rate(answer: Callable) -> None:
 
         def measuring(name, accuracies):
             def measure(rate):
-                known = next((known for known in accuracies if math.isclose(known, rate, rel_tol=1e-4)), None)
+                try:
+                    known = next((known for known in accuracies if math.isclose(known, rate, rel_tol=1e-4)), None)
+                except TypeError:  # it is no number
+                    known = None
                 if known is None:
                     raise ValueError(f"`{name}` was called with {rate!r}, which is none of the rates")
                 calls.append((name, known))

@@ -14,6 +14,10 @@ from mnist_lesson.checks.judge import exercise
     "8.1",
     "Most pixels are ground, so the grey in the middle of all greys, sorted, is one of the ground. Is it nearer to the "
     "darkest grey of this picture or to the brightest?",
+    errors={
+        "Boolean value of Tensor": "`if` needs one True or False, and comparing a whole picture gives one for each "
+        "pixel. Which one grey could stand for all?"
+    },
 )
 def bright_ink(answer: Callable) -> None:
     def middle(picture):
@@ -58,6 +62,10 @@ def bright_ink(answer: Callable) -> None:
         (inverted_if(has_dark_ink, lambda picture: 255 - picture), "White is 1 here, not 255."),
         (inverted_if(has_dark_ink, lambda picture: -picture), "The inverse of 0 is 1, and that of 1 is 0."),
         (
+            inverted_if(has_dark_ink, lambda picture: picture.max() - picture),
+            "The inverse of 0 is 1, and that of 1 is 0.",
+        ),
+        (
             inverted_if(has_dark_ink, lambda picture: picture.min() + picture.max() - picture),
             "You swap the darkest and the brightest grey of the picture: the inverse of 0 is 1, and that of 1 is 0.",
         ),
@@ -72,13 +80,37 @@ def bright_ink(answer: Callable) -> None:
             "A thin stroke is only a few pixels: if you leave out the darkest and the brightest, no ink may be left.",
         ),
     ]
-    for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1), (5, 6)):
+    for row, column in ((0, -1), (-1, 0), (-1, -1), (5, 6)):
         mistakes.append((inverted_if(lambda picture, r=row, c=column: picture[r, c] > middle(picture)), one_part))
+    all_corners = [0, 0, -1, -1], [0, -1, 0, -1]  # rows and columns
+    for part in ((0, 0), all_corners):
+        mistakes += [
+            (inverted_if(lambda picture, part=part: picture[part].mean() > middle(picture)), one_part),
+            (inverted_if(lambda picture, part=part: picture[part].mean() > picture.mean()), one_part),
+            (inverted_if(lambda picture, part=part: picture[part].mean() > 0.5), one_part),
+        ]
+    not_halfway = (
+        "What you compare with is not halfway between the darkest grey and the brightest: the darkest is seldom 0."
+    )
+    for score in (torch.mean, torch.median):
+        mistakes += [
+            (inverted_if(lambda picture, score=score: score(picture) > picture.max() / 2), not_halfway),
+            (
+                inverted_if(lambda picture, score=score: score(picture) > (picture.max() - picture.min()) / 2),
+                not_halfway,
+            ),
+        ]
+    by_pixel = "Each pixel is inverted or not for itself in your function: decide once, for the whole picture."
+    for limit in (middle, lambda picture: 0.5):
+        mistakes += [
+            (lambda picture, limit=limit: torch.where(picture > limit(picture), 1 - picture, picture), by_pixel),
+            (lambda picture, limit=limit: torch.where(picture > limit(picture), picture, 1 - picture), by_pixel),
+        ]
     fixed_grey = (
         "A fixed grey decides in your function. But paper in a shadow may be darker than a board in the sun: compare "
         "with greys of the picture itself, such as its darkest and its brightest."
     )
-    for fixed in (0.4, 0.5, 0.6):
+    for fixed in (0.3, 0.4, 0.5, 0.6):
         mistakes += [
             (inverted_if(lambda picture, fixed=fixed: picture.median() > fixed), fixed_grey),
             (inverted_if(lambda picture, fixed=fixed: picture.mean() > fixed), fixed_grey),
@@ -162,7 +194,14 @@ def new_size(answer: Callable) -> None:
     compare(answer, draw, by_longer, mistakes)
 
 
-@exercise("8.3", "A mean in which each place counts as often as it has ink. How much ink is there in each row?")
+@exercise(
+    "8.3",
+    "A mean in which each place counts as often as it has ink. How much ink is there in each row?",
+    errors={
+        "division by zero": "You divide by zero. In a faint image no pixel may reach a limit such as 0.5: all the ink "
+        "counts, however little.",
+    },
+)
 def centre_of_mass(answer: Callable) -> None:
     def right(image):
         rows, columns = (torch.arange(side) for side in image.shape)
@@ -199,7 +238,15 @@ def centre_of_mass(answer: Callable) -> None:
             lambda image: tuple((side - 1) / 2 for side in image.shape),
             "This is the middle of the image, wherever the ink is.",
         ),
-        (lambda image: tuple(place + 1 for place in right(image)), "The first row has number 0."),
+        (
+            lambda image: tuple(side / 2 for side in image.shape),
+            "This is the middle of the image, wherever the ink is.",
+        ),
+        (
+            lambda image: tuple(place * image.sum().item() / image.count_nonzero().item() for place in right(image)),
+            "You divide by the number of pixels: divide by all the ink.",
+        ),
+        (lambda image: tuple(place + 1 for place in right(image)), "The first row and the first column have number 0."),
         (
             lambda image: tuple(place * image.sum().item() for place in right(image)),
             "This is a sum: divide by all the ink.",
@@ -218,7 +265,16 @@ def centre_of_mass(answer: Callable) -> None:
     compare(answer, draw, right, mistakes)
 
 
-@exercise("8.4", "With what is a threshold compared, and do you have that yet? The prediction itself is as before.")
+@exercise(
+    "8.4",
+    "With what is a threshold compared, and do you have that yet? The prediction itself is as before.",
+    errors={
+        "Boolean value of Tensor": "`if` needs one True or False, and here is one for each image. A comparison of a "
+        "whole tensor can also say at which places something is to be put.",
+        "return_types.max": "Along an axis, `max` gives two things, the largest numbers and their places. Take the one "
+        "that you need.",
+    },
+)
 def refuse(answer: Callable) -> None:
     def by(score, threshold, logits, compare_with=torch.lt, refused=-1):
         best, predictions = score(logits).max(dim=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mnist_lesson.checks.compare import Hint, compare, describe, elements, plain_tensor
+from mnist_lesson.checks.compare import Hint, compare, describe, difference, elements, plain_tensor
 from mnist_lesson.checks.judge import exercise
 from mnist_lesson.checks.state import changed, snapshot
 
@@ -17,6 +17,12 @@ EPOCHS = 600  # of four images each: then some of their 24 orders is missing by 
 NEGATIVE_ROOT = (
     "You take the root of a negative number. A mean of squares minus the square of the mean is never negative: are "
     "both means over all pixels?"
+)
+
+
+NOTHING_LEFT = (
+    "Your function computes something of no batches at all: a generator can be gone through once only, and a second "
+    "time it hands out nothing."
 )
 
 
@@ -29,6 +35,10 @@ NEGATIVE_ROOT = (
         "not subscriptable": "A generator has no places: it hands out one batch after the other in a `for` loop.",
         "math domain error": NEGATIVE_ROOT,
         "expected a nonnegative input": NEGATIVE_ROOT,  # so says Python from 3.14 on
+        "non-empty list": NOTHING_LEFT,  # torch.cat and torch.stack
+        "at least one data point": NOTHING_LEFT,  # statistics.mean
+        "division by zero": "You divide by zero. Is something counted in a second loop? A generator can be gone "
+        "through once only.",
     },
 )
 def mean_and_std(answer: Callable) -> None:
@@ -67,6 +77,9 @@ def mean_and_std(answer: Callable) -> None:
         found = answer(batch for batch in batches)
         if changed(before, batches):
             raise Hint("Your function changes the images in a batch, and the caller would be surprised: leave them.")
+        mean = (elements(found) or [found])[0]  # with a wrong mean the deviation may be nan, so it is not looked at
+        if not difference(mean, sum(batch.sum().item() for batch in batches) / sum(map(len, batches))):
+            raise Hint("You divide the sum by the number of images: divide by the number of pixels.")
         return found
 
     mean_of_means = "The batches are of different sizes, so the mean of their means is not the mean of all pixels."
@@ -90,15 +103,12 @@ def mean_and_std(answer: Callable) -> None:
         (lambda *b: (right(*b)[0], right(*b)[1] ** 2), "This is the variance: the standard deviation is its root."),
         (
             lambda *b: (right(*b)[0], math.hypot(*right(*b))),
-            "This is the root of the mean square: subtract the square of the mean before you take the root.",
+            "This is the root of the mean square, with nothing or hardly anything subtracted: before the root, take "
+            "the square of the mean away.",
         ),
         (
             lambda *b: (right(*b)[0], 0.0),
             "Your standard deviation is 0. A generator can be gone through once only: a second loop gets nothing.",
-        ),
-        (
-            lambda *b: (right(*b)[0] * b[0][0].numel(), right(*b)[1]),
-            "You divide the sum by the number of images: divide by the number of pixels.",
         ),
         (
             lambda *b: right(torch.cat([batch[batch > 0] for batch in b])),
@@ -181,6 +191,10 @@ def difference_interval(answer: Callable) -> None:
         (around(difference, times(2.26, of_pairs)), not_pairs),
         (around(difference, times(2.26, spread)), "2.26 was for the mean of ten runs: for a difference it is 2.10."),
         (around(difference, times(1.96, spread)), "1.96 is for very many runs: for two times ten it is 2.10."),
+        (
+            around(difference, lambda a, b: 2.10 * math.sqrt(statistics.variance(a) + statistics.variance(b) / 10)),
+            "Only one of the two squares is divided by 10: add them first, in parentheses.",
+        ),
         (around(difference, spread), "The factor 2.10 is missing."),
         (around(difference, times(2.10 * math.sqrt(10), spread)), single),
         (around(difference, times(2.10 / math.sqrt(10), spread)), "Divide by 10 within the root, not outside."),
@@ -201,6 +215,7 @@ def difference_interval(answer: Callable) -> None:
     "9.3",
     "How many batches are needed at least? Then a random order in which each place occurs once, cut into that many "
     "pieces.",
+    errors={"number of sections": "You ask for 0 batches where `size` is smaller than `most`: then one is needed."},
 )
 def even_batches(answer: Callable) -> None:
     sizes = [(3, 8), (1, 1), (1, 5), (5, 1), (6, 6), (7, 6), (12, 4), (13, 4), (11, 4), (10, 3), (10, 4), (9, 2)]
@@ -224,7 +239,7 @@ def even_batches(answer: Callable) -> None:
     if len(orders) < 24:
         raise Hint(
             f"Four images can be in 24 orders, but in {EPOCHS} epochs only {len(orders)} of them came: each must be "
-            "possible."
+            "possible. Is a part put in order again, or left where it was?"
         )
     # In random orders, 300 of the first halves' 600 places are below 30, with a standard deviation of 9.
     stayed = sum(place < 30 for order in large for place in order[:30])
@@ -234,9 +249,9 @@ def even_batches(answer: Callable) -> None:
 
 def _order(found: Any, size: int, most: int) -> list[int]:
     """Return the places of one epoch in their order, or raise Hint if they are not in even batches."""
-    batches = _batches(found, size)
+    asked = f"For {size} image{'s' if size > 1 else ''} and at most {most} in a batch"
+    batches = _batches(found, size, asked)
     places, sizes = sum(batches, []), list(map(len, batches))
-    asked = f"For {size} images and at most {most} in a batch"
     shown = ", ".join(map(str, sizes)) if len(sizes) <= 20 else f"{', '.join(map(str, sizes[:20]))}, ..."
     if len(places) < size:
         raise Hint(f"{asked}, only {len(places)} images are used: what became of the others?")
@@ -253,7 +268,7 @@ def _order(found: Any, size: int, most: int) -> list[int]:
     return places
 
 
-def _batches(found: Any, size: int) -> list[list[int]]:
+def _batches(found: Any, size: int, asked: str) -> list[list[int]]:
     """Return the places in each batch, or raise Hint if the learner's function returned something else."""
     batches = elements(found)
     if batches is None or not all(isinstance(batch, torch.Tensor) for batch in batches):
@@ -262,7 +277,7 @@ def _batches(found: Any, size: int) -> list[list[int]]:
     images = torch.arange(size)
     for batch in batches:
         if batch.numel() == 0:
-            raise Hint(f"For {size} images, one of your batches is empty: there is nothing in it to learn from.")
+            raise Hint(f"{asked}, one of your batches is empty: there is nothing in it to learn from.")
         if batch.ndim != 1:
             raise Hint(
                 f"Each batch should be a tensor with one axis, the places of its images: this is {describe(batch)}."

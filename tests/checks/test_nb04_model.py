@@ -48,6 +48,16 @@ def minus(shift):
     return probabilities
 
 
+def divided_by(total):
+    """A softmax that divides by something; the sum of each row is right."""
+
+    def probabilities(logits):
+        powers = (logits - logits.amax(dim=1, keepdim=True)).exp()
+        return powers / total(powers)
+
+    return probabilities
+
+
 def row_by_row(logits):
     rows = []
     for row in logits:
@@ -70,6 +80,7 @@ WRONG = [
     ("size_after", lambda size, k, pool: (size - k) // pool, "count the places"),
     ("size_after", lambda size, k, pool: (size - k + 1) / pool, "rounds down"),
     ("size_after", lambda size, k, pool: round((size - k + 1) / pool), "rounds down"),
+    ("size_after", lambda size, k, pool: (size - k) // pool + 1, "come out rounded up"),
     ("size_after", lambda size, k, pool: size - k + 1, "pooling makes it smaller"),
     ("size_after", lambda size, k, pool: size // pool - k + 1, "convolution comes first"),
     ("size_after", lambda size, k, pool: (size - 2) // pool, "if `kernel_size` is 3"),
@@ -92,6 +103,9 @@ WRONG = [
     ("probabilities", lambda logits: logits.exp(), "divide"),
     ("probabilities", lambda logits: (logits - logits.amax(1, keepdim=True)).exp(), "divide"),
     ("probabilities", lambda logits: logits.exp() / logits.exp().sum(), "whole table"),
+    ("probabilities", divided_by(lambda powers: powers.sum()), "whole table"),
+    ("probabilities", divided_by(lambda powers: powers.sum(dim=0)), "columns"),
+    ("probabilities", lambda logits: logits - logits.max(dim=1, keepdim=True), "`max` gives two things"),
     ("probabilities", lambda logits: logits.exp_(), "changes what it was given"),
     ("probabilities", minus(lambda logits: logits.mean(dim=1, keepdim=True)), "overflows"),
     ("probabilities", minus(lambda logits: logits.median(dim=1, keepdim=True).values), "overflows"),
@@ -110,6 +124,8 @@ WRONG = [
     ("build", lambda side, classes: network(side, classes, first=nn.Identity), "after conv1"),
     ("build", lambda side, classes: network(side, classes, flat=1600), "right number of inputs"),
     ("build", lambda side, classes: network(side, classes, flat=64 * (side // 4 - 2) ** 2), "right number of inputs"),
+    ("build", lambda side, classes: network(side, classes, flat=16.0 * (side - 6)), "`//` whole"),
+    ("build", lambda side, classes: nn.Sequential([*network(side, classes)]), "not a list of them"),
     ("build", lambda side, classes: network(side, 10), "shape"),
     ("build", lambda side, classes: network(side, classes, maps=32), "layers differ"),
     ("build", lambda side, classes: network(side, classes, pool=nn.AvgPool2d), "not the mean"),

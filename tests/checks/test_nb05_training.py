@@ -102,6 +102,12 @@ def step_and_loss_after(model, loss_fn, optimizer, images, labels):
     return loss_fn(model(images), labels).item()
 
 
+def step_of_a_number(model, loss_fn, optimizer, images, labels):
+    loss = loss_fn(model(images), labels).item()
+    optimizer.zero_grad()
+    loss.backward()
+
+
 def step_with_closure(model, loss_fn, optimizer, images, labels):
     def closure():
         optimizer.zero_grad()
@@ -125,6 +131,11 @@ def mean_of_even_batches(model, test_dl):
     model.eval()
     with torch.no_grad():
         return counted(model, test_dl) / (len(test_dl) * test_dl.batch_size)
+
+
+@torch.no_grad()
+def looks_along_the_images(model, test_dl):
+    return sum((model.eval()(images).argmax(0) == labels).sum() for images, labels in test_dl)
 
 
 def deletes_the_gradients(model, test_dl):
@@ -304,10 +315,13 @@ WRONG = [
     ("cross_entropy", lambda x, y: -(F.one_hot(y, 10) * x.log_softmax(1)).mean(), "a tenth of the loss"),
     ("cross_entropy", lambda x, y: -x.log_softmax(1)[:, y].mean(), "label of its own"),
     ("cross_entropy", lambda x, y: -(x.softmax(1) + 1e-8).log()[range(len(y)), y].mean(), "before the logarithm"),
+    ("cross_entropy", lambda x, y: -(x.softmax(1) + 1e-10).log()[range(len(y)), y].mean(), "before the logarithm"),
+    ("cross_entropy", lambda x, y: -x.log_softmax(1).sum(1).mean(), "not all of them"),
     ("cross_entropy", lambda x, y: F.cross_entropy(x, y)[None], "a number was expected"),
     ("count_correct", lambda x, y: (x.argmax(1) == y).float().mean().item(), "This is the accuracy"),
     ("count_correct", lambda x, y: (x.argmax(0) == y).sum().item(), "axis"),
     ("count_correct", lambda x, y: x.argmax(1) == y, "Count"),
+    ("count_correct", lambda x, y: (x.amax(1) == y).sum(), "You count none"),
     ("count_correct", top_2, "second largest"),
     ("count_correct", lambda x, y: (x.topk(3, dim=1).indices == y[:, None]).any(1).sum(), "should be"),
     ("count_correct", lambda x, y: ((x.argmax(1) == y) & (y > 0)).sum(), "should be"),
@@ -327,7 +341,7 @@ WRONG = [
     ("train_step", step_in_order("szb"), "`step` comes after"),
     ("train_step", step_in_order("bzs"), "did not change"),
     ("train_step", step_in_order("zbss"), "exactly one"),
-    ("train_step", step_in_order("bsz"), "numbers of the result are wrong"),
+    ("train_step", step_in_order("bsz"), "not at the end"),
     ("train_step", step_in_eval_mode, "changes the mode of the model"),
     ("train_step", step_in_hidden_eval_mode, "in eval mode"),
     ("train_step", step_with_own_loss, "`loss_fn` that you are given"),
@@ -335,6 +349,8 @@ WRONG = [
     ("train_step", step_by_hand, "let it take the step"),
     ("train_step", step_without_first_gradients, "`.grad` is None"),
     ("train_step", step_and_loss_after, "loss after the step"),
+    ("train_step", step_of_a_number, "that call comes last"),
+    ("train_step", torch.no_grad()(step_in_order("zbs")), "computed while PyTorch records"),
     ("train_step", step_returning(lambda loss: loss), ".item()"),
     ("train_step", step_returning(lambda loss: float("nan")), "the losses of"),
     ("train_step", step_returning(lambda loss: loss.item() / 8), "the losses of"),
@@ -346,6 +362,7 @@ WRONG = [
     ("accuracy", count_only, "This is a count"),
     ("accuracy", freezes_the_weights, "changes which weights"),
     ("accuracy", torch.no_grad()(freezes_the_weights), "changes which weights"),
+    ("accuracy", looks_along_the_images, "differ in number"),
     ("accuracy", deletes_the_gradients, "changes the gradients"),
     ("accuracy", removes_the_hooks, "changes the hooks"),
     ("accuracy", dropout_left_on, "are read correctly"),
@@ -367,7 +384,7 @@ WRONG = [
     ("choose_rate", choose_by(lambda r, v, test: (v.index(max(v)), test(the_best(r, v)))), "not its place"),
     ("choose_rate", choose_by(lambda r, v, test: test(the_best(r, v))), "2 values were expected"),
     ("choose_rate", choose_by(lambda r, v, test: (r[-1], test(r[-1]))), "last rate, whatever"),
-    ("choose_rate", choose_by(lambda r, v, test: (r, test(r))), "TypeError"),
+    ("choose_rate", choose_by(lambda r, v, test: (r, test(r))), "none of the rates"),
     ("choose_rate", choose_by(lambda r, v, test: (1, test(max(v)))), "none of the rates"),
     ("choose_rate", starts_at_0, "the validation accuracies {0.1: 0.0}"),
     ("choose_rate", rounds, "the validation accuracies"),

@@ -57,6 +57,17 @@ def by_images(batches):
     return total / count, math.sqrt(squares / count - (total / count) ** 2)
 
 
+def by_images_as_tensors(batches):
+    images = torch.cat(list(batches))
+    mean = images.sum() / len(images)
+    return mean, ((images**2).sum() / len(images) - mean**2).sqrt()  # the root of a negative number: nan
+
+
+def subtracts_too_little(batches):
+    pixels = torch.cat(list(batches)).flatten()
+    return pixels.mean(), ((pixels**2).mean() - pixels.sum() / len(pixels) ** 2) ** 0.5
+
+
 def per_batch(combine):
     return lambda batches: combine(*zip(*((len(b), b.mean().item(), b.std().item()) for b in batches)))
 
@@ -186,8 +197,14 @@ WRONG = [
     ("mean_and_std", lambda batches: (lambda m, s: (m, s**2))(*stacked(batches)), "the variance"),
     ("mean_and_std", in_two_loops, "once only"),
     ("mean_and_std", by_images, "root of a negative"),
+    ("mean_and_std", by_images_as_tensors, "by the number of images"),
+    ("mean_and_std", subtracts_too_little, "hardly anything subtracted"),
     ("mean_and_std", lambda batches: (0.1307, 0.3081), ""),
-    ("mean_and_std", lambda batches: [torch.cat(list(batches)).mean(0), torch.cat(list(batches)).std(0)], ""),
+    (
+        "mean_and_std",
+        lambda batches: [torch.cat(list(batches)).mean(0), torch.cat(list(batches)).std(0)],
+        "of no batches at all",
+    ),
     ("mean_and_std", lambda batches: (torch.cat(list(batches)).mean(0), torch.ones(())), "a number was expected"),
     ("mean_and_std", lambda batches: sum(batch.mean() for batch in batches) / len(batches), "has no length"),
     ("mean_and_std", lambda batches: (batches[0].mean(), batches[0].std()), "has no places"),
@@ -215,15 +232,24 @@ WRONG = [
         interval(lambda a, b: 2.1 * statistics.stdev(y - x for x, y in zip(sorted(a), sorted(b))) / 10**0.5),
         "",
     ),
+    (
+        "difference_interval",
+        interval(lambda a, b: 2.1 * math.sqrt(statistics.stdev(a) ** 2 + statistics.stdev(b) ** 2 / 10)),
+        "in parentheses",
+    ),
     ("difference_interval", interval(lambda a, b: 2.1 * statistics.stdev(a + b) / 10**0.5), ""),
     ("difference_interval", interval(lambda a, b: 2.1 * statistics.stdev(b) * (2 / 10) ** 0.5), ""),
     ("difference_interval", lambda a, b: (a.sort(), b.sort(), *interval(right_half)(a, b))[2:], "changes what"),
     ("even_batches", lambda size, most: torch.randperm(size).split(most), "differ by at most one"),
     ("even_batches", lambda size, most: torch.randperm(size).chunk(math.ceil(size / most)), ""),
-    ("even_batches", lambda size, most: torch.randperm(size).tensor_split(size // most), "stopped with"),
+    ("even_batches", lambda size, most: torch.randperm(size).tensor_split(size // most), "You ask for 0 batches"),
     ("even_batches", lambda size, most: torch.randperm(size).tensor_split(max(1, size // most)), "too large"),
     ("even_batches", lambda size, most: torch.randperm(size).tensor_split(max(1, round(size / most))), "too large"),
-    ("even_batches", lambda size, most: torch.randperm(size).tensor_split(size // most + 1), ""),
+    (
+        "even_batches",
+        lambda size, most: torch.randperm(size).tensor_split(size // most + 1),
+        "For 1 image and at most 1",
+    ),
     ("even_batches", lambda size, most: list(torch.randperm(size).view(-1, 1)), "fewer batches"),
     ("even_batches", lambda size, most: cut(torch.randperm(size), most)[:-1], "are used"),
     ("even_batches", lambda size, most: [*cut(torch.randperm(size), most), torch.tensor([])], "is empty"),
