@@ -2,12 +2,13 @@
 """The self-checks of all exercises.
 
     checks.flat_size(flat_size)     judge your function `flat_size`, and print what came out
+    checks.diagnose(case, "leak")   judge your diagnosis of a patient of notebook 10
     checks.progress()               which exercises you have solved so far
     checks.reset_progress()         forget them
 
 A checker calls your function with numbers and tensors drawn at random, and compares what it returns with what
 PyTorch or a plain formula gives. In notebook 10 it runs your whole program. It never reads your code.
-The checkers of a notebook are in the module with its number.
+The checkers of a notebook are in the modules with its number.
 """
 
 from collections.abc import Callable
@@ -17,11 +18,12 @@ from mnist_lesson.checks.nb01_setup import add_anywhere, device_of, seeded_numbe
 from mnist_lesson.checks.nb02_data import batch_count, count_classes, make_loaders, to_image
 from mnist_lesson.checks.nb03_visualisation import mean_image, stretch, to_picture, to_pictures
 from mnist_lesson.checks.nb04_model import build, conv_parameters, flat_size, probabilities, size_after
-from mnist_lesson.checks.nb05_training import accuracy, count_correct, cross_entropy, mean_loss, train_step
-from mnist_lesson.checks.nb06_results import best_epoch, interval, precision, read_digit
-from mnist_lesson.checks.nb07_look_inside import fall_without, first_share, listen
+from mnist_lesson.checks.nb05_step import train_step
+from mnist_lesson.checks.nb05_training import accuracy, choose_rate, count_correct, cross_entropy, mean_loss
+from mnist_lesson.checks.nb06_results import best_epoch, interval, most_overconfident, precision, read_digit
+from mnist_lesson.checks.nb07_look_inside import contrast, fall_without, first_share, listen
 from mnist_lesson.checks.nb08_your_own_digits import bright_ink, centre_of_mass, new_size, refuse
-from mnist_lesson.checks.nb09_better_and_faster import normalise, random_order, report
+from mnist_lesson.checks.nb09_better_and_faster import difference_interval, even_batches, mean_and_std
 from mnist_lesson.checks.nb10_clinic import (
     mend_1,
     mend_2,
@@ -35,7 +37,17 @@ from mnist_lesson.checks.nb10_clinic import (
     mend_10,
     mend_11,
     mend_12,
+    mend_13,
+    mend_14,
+    mend_15,
+    mend_16,
+    mend_17,
+    mend_18,
+    mend_19,
+    mend_20,
 )
+from mnist_lesson.checks.nb10_diagnosis import diagnose, kept_as
+from mnist_lesson.further.faults import FAULTS
 
 
 def all_checkers() -> list[Callable]:
@@ -52,6 +64,8 @@ def progress() -> None:
         still_open = [f"{checker.number} {checker.__name__}" for checker in there if checker.number not in solved]
         line = f"notebook {notebook:>2}: {len(there) - len(still_open)} of {len(there)} solved"
         print(f"{line}; open: {', '.join(still_open)}" if still_open else line)
+    right = [number for number in FAULTS if kept_as(number) in solved]
+    print(f"diagnoses of notebook 10: {len(right)} of {len(FAULTS)} right")
 
 
 def reset_progress() -> None:

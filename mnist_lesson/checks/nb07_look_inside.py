@@ -1,62 +1,142 @@
 """The self-checks of the exercises of notebook 07_look_inside."""
 
-import contextlib
 import random
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn as nn
 
-from mnist_lesson.checks.compare import Hint, compare, describe, difference, elements
+from mnist_lesson.checks.compare import Hint, compare
 from mnist_lesson.checks.judge import exercise
-from mnist_lesson.checks.state import changed, snapshot
+from mnist_lesson.checks.state import KINDS, changed, snapshot
+
+DOES_NOT_FIT = (
+    "A layer was given what does not fit it. Only the model knows the way from layer to layer: send the images through "
+    "the whole model."
+)
+NOT_IN_PIECES = "Not every model is a `Sequential` that can be cut into pieces. A hook works in all."
 
 
 @exercise(
     "7.1",
     "'How to listen: hooks' has all the parts. Where does a hook leave what it hears, and who takes the hook away?",
     errors={
-        "shapes cannot be multiplied": "The layer alone wants what the layer before it makes: send the images through "
-        "the whole model.",
+        "shapes cannot be multiplied": DOES_NOT_FIT,
+        "channels, but got": DOES_NOT_FIT,
+        "is not subscriptable": NOT_IN_PIECES,
+        "is not iterable": NOT_IN_PIECES,
         "but 3 were given": "PyTorch calls a hook with three things: the layer, what went in, what came out.",
-        "list index out of range": "The hook heard nothing: register it before the images go through the model.",
+        "list index out of range": "A list is empty. If your hook fills it: was it there when the images came?",
     },
     may_change=("hooks",),
 )
 def listen(answer: Callable) -> None:
-    for _ in range(3):
-        a, b = random.sample(range(3, 9), 2)
-        model = nn.Sequential(nn.Linear(2, a), nn.ReLU(), nn.Linear(a, b), nn.Linear(b, 9), nn.Linear(9, 10))
-        images, place = torch.randn(random.randint(2, 5), 2), random.choice([2, 3])
-        model.eval()
+    def hear(model, layer, images):
+        """Return what goes into a layer, and what leaves it."""
+        heard = []
+        handle = layer.register_forward_hook(lambda layer, inputs, output: heard.extend([inputs[0], output]))
         with torch.no_grad():
-            going_in = model[:place](images)
-            expected = model[place](going_in)
-            coming_out = model(images)
+            model(images)
+        handle.remove()
+        return heard
+
+    def right(model, layer, images):
+        return hear(model, layer, images)[1]
+
+    def watched(model, layer, images):
+        _give_gradients(model)
+        before, hooks = snapshot(model), _hooks_of(model)
+        try:
+            return answer(model, layer, images)
+        finally:
+            if not hooks <= _hooks_of(model):
+                raise Hint("A hook of somebody else is gone. Remove no hook but your own: its handle knows which.")
+            if changed(before, model, may_change=KINDS.keys() - {"hooks"}):
+                raise Hint("Your hook is still there: its handle can remove it.")
+
+    into_the_layer = "This is what went into the layer. A hook is given both: what went in, and what came out."
+    mistakes = [
+        (lambda *case: hear(*case)[0], into_the_layer),
+        (lambda *case: (hear(*case)[0],), into_the_layer),
+        (lambda *case: tuple(right(*case).shape), "This is the shape of what leaves the layer: keep the tensor."),
+        (lambda *case: (right(*case),), "This is a tensor in a list or tuple: return the tensor alone."),
+        (
+            lambda model, layer, images: model(images),
+            "This leaves the whole model. What does the hook of the layer hear?",
+        ),
+        (lambda *case: right(*case)[0], "This belongs to the first image alone: all images were asked for."),
+    ]
+    compare(watched, _draw_listening, right, mistakes)
+    for model in _stopping_models():
         before = snapshot(model)
-        found = answer(model, model[place], images)
-        values = elements(found)
-        if isinstance(found, tuple) and len(values) == 1 and not difference(values[0], going_in):
-            raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
-        if isinstance(found, tuple) and not difference(found, tuple(expected.shape)):
-            raise Hint("This is the shape of what leaves the layer: keep the tensor itself.")
-        if values is not None and len(values) == 1 and isinstance(values[0], torch.Tensor):
-            raise Hint("This is a tensor in a list or tuple: return the tensor alone.")
-        if not difference(found, going_in):
-            raise Hint("This is what went into the layer. A hook is given both: what went in, and what came out.")
-        if not difference(found, coming_out):
-            raise Hint("This is what leaves the whole model. The hook of the layer hears what was asked for.")
-        problem = difference(found, expected)
-        if problem:
-            raise Hint(f"For {describe(images)} {problem}.")
-        if changed(before, model, may_change=("gradients",)):
-            raise Hint("The tensor is right. But your hook is still there: its handle can remove it.")
-    failing = nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))  # its second layer does not fit
-    before = snapshot(failing)
-    with contextlib.suppress(Hint):  # here the function may stop with an error
-        answer(failing, failing[0], torch.randn(4, 2))
-    if changed(before, failing, may_change=("gradients",)):
-        raise Hint("If the pass stops with an error, your hook stays: which part of a `try` runs in any case?")
+        try:
+            answer(model, model[1], torch.randn(4, 2))
+        except Hint:  # here the function may stop with an error
+            pass
+        kind = changed(before, model)
+        if kind == "hooks":
+            raise Hint("If the pass stops with an error, your hook stays. Which part of a `try` runs in any case?")
+        if kind:
+            raise Hint(f"If the pass stops with an error, {KINDS[kind]} stays changed. What runs in any case?")
+
+
+def _give_gradients(model: nn.Module) -> None:
+    """Let all weights have gradients, as from some step before: these must stay."""
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
+
+
+def _hooks_of(model: nn.Module) -> set[tuple[nn.Module, int]]:
+    layers = model.modules()
+    return {(layer, number) for layer in layers for number in (*layer._forward_hooks, *layer._forward_pre_hooks)}
+
+
+class _Shortcut(nn.Module):
+    """A small network that registers its layers in another order than it uses them, and has a way around one."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.last = nn.Linear(48, 10)
+        self.middle = nn.Conv2d(3, 3, 3, padding=1)
+        self.dropout = nn.Dropout(dropout)
+        self.first = nn.Conv2d(1, 3, 2, stride=2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.first(images).tanh()
+        x = x + self.middle(self.dropout(x))
+        return self.last(x.flatten(start_dim=1).tanh())
+
+
+def _draw_listening() -> list[tuple[nn.Module, nn.Module, torch.Tensor]]:
+    """Models in train mode and in eval mode, and a layer at any place. Both have hooks already."""
+
+    def somebody_elses(layer, inputs, output=None):
+        """Hears everything, and changes nothing."""
+
+    plain = nn.Sequential(nn.Conv2d(1, 3, 2, stride=2), nn.Tanh(), nn.Flatten(), nn.Linear(48, 12), nn.Linear(12, 10))
+    training, evaluated, inner = _Shortcut(dropout=0.0), _Shortcut(dropout=0.5).eval(), _Shortcut(dropout=0.5)
+    nested = nn.Sequential(nn.BatchNorm2d(1), inner, nn.Linear(10, 5)).eval()
+    evaluated.last.requires_grad_(False)  # a frozen layer stays frozen
+    cases = [(plain, plain[3]), (training, training.middle), (evaluated, evaluated.first), (nested, inner.middle)]
+    cases += [(plain, plain[4]), (nested, inner)]
+    for model, layer in cases:
+        model.register_forward_hook(somebody_elses)
+        layer.register_forward_hook(somebody_elses)
+        layer.register_forward_pre_hook(somebody_elses)
+    sizes = [*random.sample(range(2, 9), len(cases) - 1), 1]
+    return [(model, layer, torch.rand(size, 1, 8, 8)) for (model, layer), size in zip(cases, sizes)]
+
+
+def _stopping_models() -> list[nn.Sequential]:
+    """Models in which a pass with rows of two numbers stops: after their second layer, in it, before it."""
+    layers = [
+        (nn.ReLU(), nn.Linear(2, 3), nn.Linear(2, 3)),  # a RuntimeError
+        (nn.ReLU(), nn.Linear(2, 3), nn.BatchNorm2d(3)),  # a ValueError
+        (nn.ReLU(), nn.Linear(3, 2)),
+        (nn.BatchNorm2d(2), nn.Linear(2, 3)),
+    ]
+    return [nn.Sequential(*some).eval() for some in layers]
 
 
 @exercise(
@@ -65,74 +145,88 @@ def listen(answer: Callable) -> None:
     errors={"must match the size": "The mean of each feature was asked for: D numbers, so along which axis?"},
 )
 def first_share(answer: Callable) -> None:
-    def lengths(features):
-        return torch.linalg.svdvals(features)
+    def variances(features):
+        return torch.linalg.svdvals(features) ** 2
 
     def centred(features):
         return features - features.mean(dim=0)
 
+    def share(parts, number=1):
+        return (parts[:number].sum() / parts.sum()).item()
+
     def right(features):
-        return (lengths(centred(features))[0] ** 2 / (lengths(centred(features)) ** 2).sum()).item()
+        return share(variances(centred(features.double())))
 
-    def case():
-        size, width = random.randint(12, 20), random.randint(4, 6)
-        mixed = torch.randn(size, width) * torch.linspace(3, 1, width) @ torch.linalg.qr(torch.randn(width, width))[0]
-        return (mixed + 5 + torch.arange(width),)
+    def first_listed(features, eigenvalues_of):
+        return share(eigenvalues_of(np.cov(features.double().numpy().T)))
 
+    def case(size, width, scale=1.0):
+        spread = torch.linspace(3, 1, width)[torch.randperm(width)]
+        mixed = torch.randn(size, width) * spread @ torch.linalg.qr(torch.randn(width, width))[0]
+        return (scale * (mixed + 8 * torch.rand(width) - 2),)
+
+    def draw():
+        sizes = [(random.randint(12, 20), random.randint(4, 6)), (100, 64), (3, 2), (300, 3)]
+        return [*(case(*size) for size in sizes), case(40, 12, scale=100), case(30, 29, scale=0.01)]
+
+    a_feature = "This is a feature, not a direction: where is the SVD?"
     mistakes = [
         (
-            lambda f: lengths(centred(f))[0] / lengths(centred(f)).sum(),
-            "The singular values are lengths. The variances are their squares.",
+            lambda f: share(variances(centred(f)).sqrt()),
+            "The singular values are lengths, the variances their squares.",
         ),
+        (lambda f: share(variances(f)), "The features are not centred: take the mean of each feature away first."),
+        (lambda f: share(variances(f).sqrt()), "Two things are missing: centre first, and square afterwards."),
         (
-            lambda f: lengths(f)[0] ** 2 / (lengths(f) ** 2).sum(),
-            "The features are not centred: take the mean of each feature away first.",
-        ),
-        (lambda f: lengths(f)[0] / lengths(f).sum(), "Two things are missing: centre first, and square afterwards."),
-        (
-            lambda f: first_of(f - f.mean(dim=1, keepdim=True)),
+            lambda f: share(variances(f - f.mean(dim=1, keepdim=True))),
             "You take the mean of each image away. The mean of each feature was meant: which axis holds the images?",
         ),
+        (lambda f: share(variances(f - f.mean())), "You take one mean away. Each feature has a mean of its own."),
+        (lambda f: variances(centred(f))[0], "This is not a share yet: divide by the sum over all directions."),
+        (lambda f: share(f.var(dim=0)), a_feature),
+        (lambda f: f.var(dim=0).max() / f.var(dim=0).sum(), a_feature),
         (
-            lambda f: first_of(f - f.mean()),
-            "You take one mean of all numbers away. Each feature has a mean of its own.",
-        ),
-        (lambda f: lengths(centred(f))[0] ** 2, "This is not a share yet: divide by the sum over all directions."),
-        (lambda f: f.var(dim=0)[0] / f.var(dim=0).sum(), "This is a feature, not a direction: where is the SVD?"),
-        (lambda f: f.var(dim=0).max() / f.var(dim=0).sum(), "This is a feature, not a direction: where is the SVD?"),
-        (
-            lambda f: lengths(centred(f)) ** 2 / (lengths(centred(f)) ** 2).sum(),
-            "These are the shares of all directions: only the first was asked for.",
+            lambda f: variances(centred(f)) / variances(centred(f)).sum(),
+            "Of all these shares, only the first was meant.",
         ),
         (lambda f: 100 * right(f), "This is in percent: give a fraction from 0 to 1."),
+        (lambda f: share(variances(centred(f)), 2), "This is the share of two directions: only the first was meant."),
+        (lambda f: share(variances(centred(f)).sqrt()) ** 2, "Square each singular value, and add them up afterwards."),
         (
-            lambda f: (lengths(centred(f)) ** 2)[:2].sum() / (lengths(centred(f)) ** 2).sum(),
-            "This is the share of two directions: only the first was asked for.",
+            lambda f: share(variances(centred(f) / f.std(dim=0))),
+            "You give all features the same spread. Centre them only: how much each one varies counts.",
         ),
-        (
-            lambda f: lengths(centred(f))[0] ** 2 / lengths(centred(f)).sum() ** 2,
-            "Square each singular value first, and add them up afterwards.",
-        ),
+        (lambda f: first_listed(f, np.linalg.eigvalsh), "This is the direction of least variance, not the first."),
+        (lambda f: first_listed(f, lambda c: np.linalg.eig(c)[0].real), "These eigenvalues come in no order."),
+        (lambda f: share(variances(centred(f))[:6]), "Your sum ends after six directions: all of them count."),
     ]
+    compare(answer, draw, right, mistakes)
 
-    def first_of(features):
-        return lengths(features)[0] ** 2 / (lengths(features) ** 2).sum()
 
-    compare(answer, lambda: [case() for _ in range(4)], right, mistakes)
+def _some_network() -> nn.Sequential:
+    """A network for images of 28 x 28 that takes batches, looks at every pixel, and is smooth; in eval mode."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 4, stride=4), nn.BatchNorm2d(4), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(196, 10)
+    )
+    network[-1].weight.data *= 4  # one square may decide which digit it reads
+    return network.eval()
+
+
+ERRORS_OF_A_PASS = {
+    "3D": "The network takes batches: give each image a batch axis.",
+    "out of bounds": "The network returns a batch: first take the image's row of logits, then the digit.",
+}
 
 
 @exercise(
     "7.3",
     "Two passes, one with a copy of the image. Which logit is the larger one if the ink spoke for the digit?",
-    errors={
-        "shapes cannot be multiplied": "The network takes batches: give each image a batch axis.",
-        "Expected 3D": "The network takes batches: give each image a batch axis.",
-        "out of bounds": "The network returns a batch: first take the image's row of logits, then the digit.",
-        "converted to Scalar": "The network returns a batch: first take the image's row of logits, then the digit.",
-    },
+    errors=ERRORS_OF_A_PASS
+    | {"converted to Scalar": "The network returns a batch: first take the image's row of logits, then the digit."},
 )
 def fall_without(answer: Callable) -> None:
-    model = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 10)).eval()
+    model = _some_network()
+    _give_gradients(model)
 
     @torch.no_grad()
     def logits(image):
@@ -143,61 +237,163 @@ def fall_without(answer: Callable) -> None:
         image[0, max(0, row) : row + height, max(0, column) : column + width] = value
         return image
 
-    def falls(image, row, column, size):
-        return logits(image) - logits(erased(image, row, column, size, size))  # (10,)
+    def falls(image, *oblong, value=0.0):
+        """By how much each of the ten logits falls, (10,), without an oblong: its row, column, height and width."""
+        return logits(image) - logits(erased(image, *oblong, value=value))
 
     def right(image, digit, row, column, size):
-        return falls(image, row, column, size)[digit].item()
+        return falls(image, row, column, size, size)[digit].item()
 
-    def case(falling, places=range(4, 18)):
-        image, size = torch.rand(1, 28, 28), random.randint(5, 9)
-        row, column = random.sample(places, 2)
-        each = falls(image, row, column, size)
-        digit = each.argmax() if falling else each.argmin()
-        return image, digit.item(), row, column, size
+    def case(row, column, size, falling):
+        image = 0.2 + 0.7 * torch.rand(1, 28, 28)
+        each = falls(image, row, column, size, size)
+        return image, (each.argmax() if falling else each.argmin()).item(), row, column, size
 
+    def draw():
+        size, small = random.randint(5, 9), random.randint(3, 6)
+        inside, others, edge = random.sample(range(4, 18), 2), random.sample(range(4, 18), 2), 28 - small
+        inner = [case(*inside, size, falling=True), case(*others, size, falling=False), case(*others, 1, falling=True)]
+        corners = [case(edge, edge, small, falling=True), case(0, 0, small, falling=True)]
+        sides = [case(edge, others[0], small, falling=False), case(inside[0], edge, small, falling=True)]
+        return [*inner, *corners, *sides, case(0, 0, 28, falling=False)]  # the last square is the whole image
+
+    def instead(value_of):
+        """Compute something else from the logits before and after."""
+
+        def mistake(image, digit, row, column, size):
+            return value_of(logits(image), logits(erased(image, row, column, size, size)), digit)
+
+        return mistake
+
+    def erasing(part, value=0.0):
+        """Erase another part of the image, or paint it."""
+
+        def mistake(image, digit, row, column, size):
+            return falls(image, *part(row, column, size), value=value)[digit].item()
+
+        return mistake
+
+    def of_all_but_the_square(image, digit, row, column, size):
+        rest = image - erased(image, row, column, size, size)
+        return (logits(image) - logits(rest))[digit].item()
+
+    of_digit = "that of `digit` was asked for."
     mistakes = [
         (lambda *case: -right(*case), "The sign: if the logit gets smaller without the square, it falls."),
         (lambda *case: abs(right(*case)), "If the logit rises, the number must be negative."),
+        (lambda *case: max(0.0, right(*case)), "If the logit rises, the number must be negative."),
         (
-            lambda x, d, r, c, s: (logits(x).softmax(0) - logits(erased(x, r, c, s, s)).softmax(0))[d],
+            instead(lambda before, after, d: (before.softmax(0) - after.softmax(0))[d]),
             "This is how much the probability falls: the logit was asked for.",
         ),
-        (lambda x, d, r, c, s: logits(erased(x, r, c, s, s))[d], "This is the new logit. How far did it fall?"),
-        (lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, 1, 1)))[d], "This erases one pixel, not a square."),
         (
-            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, 0, s, 28)))[d],
-            "This erases whole rows: the columns have limits too.",
+            instead(lambda before, after, d: (before.log_softmax(0) - after.log_softmax(0))[d]),
+            "This is how much the logarithm of the probability falls: the logit was asked for.",
         ),
+        (instead(lambda before, after, d: after[d]), "This is the new logit. How far did it fall?"),
+        (instead(lambda before, after, d: before.max() - after.max()), f"This is the largest logit: {of_digit}"),
+        (instead(lambda before, after, d: (before - after)[before.argmax()]), f"This is the largest logit: {of_digit}"),
         (
-            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s, s, value=1.0)))[d],
-            "This paints the square black: paper is 0.",
+            instead(lambda before, after, d: (before - after)[d] / before[d]),
+            "This is a share of the logit, not the fall.",
         ),
+        (instead(lambda before, after, d: before - after), f"These are the falls of all ten logits: {of_digit}"),
+        (erasing(lambda r, c, s: (r, c, 1, 1)), "This erases one pixel, not a square."),
+        (erasing(lambda r, c, s: (r, 0, s, 28)), "This erases whole rows: the columns have limits too."),
+        (erasing(lambda r, c, s: (0, c, 28, s)), "This erases whole columns: the rows have limits too."),
+        (erasing(lambda r, c, s: (r, c, s, s), value=1.0), "This paints the square black: paper is 0."),
+        (erasing(lambda r, c, s: (r, c, s - r, s - c)), "`row:size` ends before `size`: `row + size` is the end."),
+        (erasing(lambda r, c, s: (r, c, s + 1, s + 1)), "One pixel too large: a slice ends before its second number."),
+        (erasing(lambda r, c, s: (r, c, s - 1, s - 1)), "One pixel too small: a slice ends before its second number."),
         (
-            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s - r, s - c)))[d],
-            "`row:size` begins at `row` and ends before `size`: the square ends before `row + size`.",
+            erasing(lambda r, c, s: (r, c, min(s, 27 - r), min(s, 27 - c))),
+            "The square may reach the edge: the last row and the last column of the image can be erased, too.",
         ),
+        (lambda *case: 0.0, "The logit never falls. Is the square erased, and in the image that the model gets?"),
         (
-            lambda x, d, r, c, s: (logits(x) - logits(erased(x, r, c, s + 1, s + 1)))[d],
-            "This square is one pixel too large: a slice ends before its second number.",
+            erasing(lambda r, c, s: (0, 0, 0, 0) if r else (c, 0, s, 28)),
+            "Axis 0 is the channel: the rows are on axis 1.",
         ),
-        (
-            lambda x, d, r, c, s: 0.0,
-            "Nothing is erased: axis 0 of the image is the channel, so the rows are on axis 1.",
-        ),
-        (lambda x, d, r, c, s: right(x, d, c, r, s), "Rows and columns are swapped: the row comes first in a tensor."),
-        (
-            lambda x, d, r, c, s: right(x, d, r - s // 2, c - s // 2, s),
-            "`row` and `column` are the upper left corner of the square, not its centre.",
-        ),
-        (
-            lambda x, d, r, c, s: falls(x, r, c, s),
-            "These are the falls of all ten logits: only that of `digit` was asked for.",
-        ),
+        (erasing(lambda r, c, s: (c, r, s, s)), "Rows and columns are swapped: the row comes first in a tensor."),
+        (erasing(lambda r, c, s: (r - s // 2, c - s // 2, s, s)), "`row` and `column` are the corner, not the centre."),
+        (of_all_but_the_square, "This erases everything but the square."),
     ]
-    compare(
-        lambda *case: answer(model, *case),
-        lambda: [case(True), case(False), case(True), case(False), case(True, places=[4, 4])],
-        right,
-        mistakes,
-    )
+    compare(lambda *case: answer(model, *case), draw, right, mistakes)
+
+
+@exercise(
+    "7.4",
+    "`saliency` of the notebook does it for one logit. What is one logit minus another? A number, as good as a logit.",
+    errors=ERRORS_OF_A_PASS
+    | {
+        "only for scalar": "A gradient is that of one number, but there are ten logits: which two are needed?",
+        "a second time": "PyTorch throws its record away after the first gradient: take the difference first.",
+        "does not require grad": "Nothing was recorded for the pixels: which tensor takes part, and from when on?",
+        "used in the graph": "The tensor whose gradient you ask for did not go through the model: was it copied first?",
+        "'NoneType' object": "This tensor keeps no gradient: only the one that you switched gradients on for does.",
+    },
+    may_change=("input", "gradients"),  # looked at below, with hints of their own
+)
+def contrast(answer: Callable) -> None:
+    model = _some_network()
+    model[0].requires_grad_(False)  # a frozen layer stays frozen
+
+    def gradient(image, number_of):
+        """The gradient with respect to the pixels, (28, 28), of a number computed from the ten logits."""
+        image = image.clone().requires_grad_()
+        return torch.autograd.grad(number_of(model(image.unsqueeze(0))[0]), image)[0][0]
+
+    def right(image, digit, other):
+        return gradient(image, lambda logits: logits[digit] - logits[other])
+
+    def instead(number_of):
+        return lambda image, digit, other: gradient(image, lambda logits: number_of(logits, digit, other))
+
+    def watched(image, digit, other):
+        before = snapshot((model, image))
+        values = image.clone()
+        found = answer(model, image, digit, other)
+        if image.shape != values.shape or not torch.equal(image, values):
+            raise Hint("Your function changes the pixels of the image that it was given: work on a copy.")
+        if image.requires_grad or image.grad is not None:
+            raise Hint("The image takes part in gradients afterwards, or keeps one. Let a copy of it do that.")
+        if changed(before, (model, image)):
+            raise Hint("Your function leaves gradients in the weights. What does `saliency` use, so that none stay?")
+        return found
+
+    def picture():
+        return 0.8 * (2 * torch.rand(1, 28, 28) - 1).clamp(min=0)  # half of it is paper
+
+    def draw():
+        one, two = random.sample(range(1, 9), 2)
+        pairs = [(0, 9), (9, 0), (one, two), (two, 0), (9, one)]
+        image = picture()
+        surest, second = model(image.unsqueeze(0))[0].topk(2).indices.tolist()
+        cases = [(picture(), *pair) for pair in pairs]
+        return [*cases, (image, surest, second), (image, second, surest)]
+
+    of_one = instead(lambda logits, d, o: logits[d])
+    mistakes = [
+        (lambda x, d, o: right(x, o, d), "The sign: what speaks for `digit` must be positive."),
+        (of_one, "This is the gradient of the logit of `digit` alone. Where is `other`?"),
+        (instead(lambda logits, d, o: logits[o]), "This is the gradient of the logit of `other` alone."),
+        (instead(lambda logits, d, o: logits[d] + logits[o]), "This is the gradient of the sum of the two logits."),
+        (
+            instead(lambda logits, d, o: logits.softmax(0)[d] - logits.softmax(0)[o]),
+            "This is the gradient of a difference of probabilities: that of the logits was asked for.",
+        ),
+        (instead(lambda logits, d, o: logits.max() - logits[o]), "You take the largest logit, not that of `digit`."),
+        (lambda *case: right(*case)[None], "The channel axis is left: the shape (28, 28) was asked for."),
+        (lambda *case: right(*case)[None, None], "The batch and the channel are left: the shape is to be (28, 28)."),
+        (lambda *case: right(*case).abs(), "The signs are gone: what speaks against `digit` is negative."),
+        (lambda *case: right(*case).clamp(min=0), "What speaks against `digit` is missing: there it is negative."),
+        (lambda x, d, o: right(x, d, o) * x[0], "This is the gradient times the ink: do not multiply."),
+        (lambda x, d, o: right(x, d, o) * (x[0] > 0), "The paper is left out: more ink there could count, too."),
+        (lambda *case: right(*case) / right(*case).abs().max(), "You divide by the largest number: do not."),
+        (
+            lambda x, d, o: (model(x.unsqueeze(0))[0, d] - model(x.unsqueeze(0))[0, o]).item(),
+            "This is the difference of the logits: its gradient with respect to the pixels was asked for.",
+        ),
+        (lambda x, d, o: of_one(x, d, o).abs() - of_one(x, o, d).abs(), "You take the signs away: do not."),
+    ]
+    compare(watched, draw, right, mistakes)

@@ -1,31 +1,24 @@
-"""Twelve ill training programs, the patients of notebook 10, and what shows their symptoms.
+"""The training programs of notebook 10: a sound one, and its patients, each with one fault.
 
 All patients take and return the same things, as `sound_program` does, from which they are made.
 Images are uint8, (N, 1, 28, 28), values in 0..255, as MNIST stores them. Labels are int64, (N,), values in 0..9.
-Each patient returns the trained model and its `History`. Each has one fault. No docstring names it:
+Each patient returns the trained model and its `History`. No docstring names its fault:
 notebook 10 does, after the reader has looked.
 """
 
 import inspect
 import linecache
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
+from collections.abc import Callable
 
 import torch
 import torch.nn as nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_lesson.data import load_mnist
 from mnist_lesson.engine import test, train
-from mnist_lesson.further.inside import mode
-from mnist_lesson.plots import plot_history
+from mnist_lesson.further.watch import Ward
 from mnist_lesson.results import History
 
-Ward = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 Replacement = tuple[str, str]  # a part of a program's text, and what stands there instead
 
 
@@ -82,6 +75,19 @@ TRAINING_WRITTEN_OUT = (
         train_acc, train_loss = test(train_dl, model, loss_fn)
 """,
 )
+TRAINING_COUNTED = (
+    TRAINING_WRITTEN_OUT[0],
+    f"""\
+        train_acc, train_loss = 0, 0
+        model.train()
+        for images, labels in train_dl:
+            logits = model(images)
+            loss = loss_fn(logits, labels)
+{ZERO}{BACKWARD}{STEP}\
+            train_acc += (logits.argmax(1) == labels).sum().item() / len(train_labels)
+            train_loss += loss.item() * len(labels) / len(train_labels)
+""",
+)
 TEST_WRITTEN_OUT = (
     """\
         test_acc, test_loss = test(test_dl, model, loss_fn)
@@ -99,6 +105,30 @@ TEST_WRITTEN_OUT = (
         history.add(train_acc, train_loss, correct / size, loss_sum / size)
 """,
 )
+
+# The fault of each patient in a word, as a diagnosis is given.
+FAULTS = {
+    1: "rate-too-large",
+    2: "labels-shifted",
+    3: "two-softmaxes",
+    4: "wrong-averages",
+    5: "step-first",
+    6: "test-images-differ",
+    7: "no-zero-grad",
+    8: "rate-too-small",
+    9: "sorted",
+    10: "no-eval",
+    11: "not-scaled",
+    12: "other-model",
+    13: "leak",
+    14: "shuffled-apart",
+    15: "schedule-too-fast",
+    16: "last-layer-only",
+    17: "wrong-axis",
+    18: "broadcast",
+    19: "memory",
+    20: "no-train",
+}
 
 # For each patient: what is replaced in the text of `sound_program`, one replacement after the other.
 ILL: dict[int, list[Replacement]] = {
@@ -126,6 +156,56 @@ ILL: dict[int, list[Replacement]] = {
     ],
     11: [("train_images / 255", "train_images.float()"), ("test_images / 255", "test_images.float()")],
     12: [("    history = History()", "    model = small_network()\n    history = History()")],
+    13: [
+        ("train_images / 255", "torch.cat([train_images, test_images]) / 255"),
+        ("255, train_labels", "255, torch.cat([train_labels, test_labels])"),
+    ],
+    14: [
+        ("    train_ds", "    order = torch.randperm(len(train_images))\n    train_ds"),
+        ("train_images / 255", "train_images[order] / 255"),
+    ],
+    15: [
+        TRAINING_WRITTEN_OUT,
+        (
+            "    history = History()",
+            "    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.9)\n    history = History()",
+        ),
+        (STEP, f"{STEP}            scheduler.step()\n"),
+    ],
+    16: [("model.parameters()", "model[-1].parameters()")],
+    17: [
+        ("small_network()", "nn.Sequential(small_network(), nn.LogSoftmax(dim=0))"),
+        ("nn.CrossEntropyLoss", "nn.NLLLoss"),
+    ],
+    18: [
+        TEST_WRITTEN_OUT,
+        (
+            "(logits.argmax(1) == labels).sum().item()",
+            "(logits.argmax(1, keepdim=True) == labels).float().mean().item() * len(labels)",
+        ),
+    ],
+    19: [
+        TEST_WRITTEN_OUT,
+        ("        correct, loss_sum = 0, 0\n", "        correct = 0\n"),
+        ("    history = History()", "    history, losses = History(), []"),
+        (
+            """\
+        with torch.no_grad():
+            for images, labels in test_dl:
+                logits = model(images)
+                correct += (logits.argmax(1) == labels).sum().item()
+                loss_sum += loss_fn(logits, labels).item() * len(labels)
+""",
+            """\
+        for images, labels in test_dl:
+            logits = model(images)
+            correct += (logits.argmax(1) == labels).sum().item()
+            losses.append(loss_fn(logits, labels) * len(labels))
+        loss_sum = sum(losses[-len(test_dl) :]).item()
+""",
+        ),
+    ],
+    20: [TRAINING_COUNTED, ("small_network", "network_with_dropout"), ("        model.train()\n", "")],
 }
 
 
@@ -155,87 +235,4 @@ def text_of_patient(number: int) -> str:
     return replaced(inspect.getsource(sound_program), ("sound_program", f"patient_{number}"), *ILL[number])
 
 
-PATIENTS: tuple[Callable, ...] = tuple(made(text_of_patient(number)) for number in ILL)
-
-
-@contextmanager
-def watch() -> Iterator[SimpleNamespace]:
-    """Note what every network does inside the block.
-
-    `start[module]` are copies of the weights that a module had when it was first used, `first[module]` is its first
-    output, `seen[module, recorded]` is the first batch that it got with (True) or without (False) recording for
-    `backward`, and `steps` counts the steps of all optimizers.
-    """
-    notes = SimpleNamespace(start={}, first={}, seen={}, steps=0)
-
-    def before(module, inputs):
-        if module not in notes.start:
-            notes.start[module] = [weight.detach().clone() for weight in module.parameters()]
-        key = module, torch.is_grad_enabled()
-        if key not in notes.seen and inputs and isinstance(inputs[0], torch.Tensor):
-            notes.seen[key] = inputs[0].detach().clone()
-
-    def after(module, inputs, output):
-        if module not in notes.first and isinstance(output, torch.Tensor):
-            notes.first[module] = output.detach().clone()
-
-    def at_step(optimizer, arguments, options):
-        notes.steps += 1
-
-    hooks = [
-        register_module_forward_pre_hook(before),
-        register_module_forward_hook(after),
-        register_optimizer_step_pre_hook(at_step),
-    ]
-    try:
-        yield notes
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def size_of(tensors: list[torch.Tensor]) -> float:
-    """Return the length of all numbers together: the root of the sum of their squares; 0 if there are none."""
-    return sum(tensor.detach().double().square().sum().item() for tensor in tensors) ** 0.5
-
-
-def size_of_gradient(model: nn.Module) -> float:
-    """Return the size of the gradients that are in the model now."""
-    return size_of([weight.grad for weight in model.parameters() if weight.grad is not None])
-
-
-def way_of_weights(model: nn.Module, start: list[torch.Tensor]) -> float:
-    """Return how far the weights are from `start`, as a part of the size of `start`; inf if all of `start` is 0."""
-    way, size = size_of([weight - old for weight, old in zip(model.parameters(), start)]), size_of(start)
-    if size == 0:
-        return math.inf if way else 0.0
-    return way / size
-
-
-def show_patient(
-    number: int,
-    train_images: torch.Tensor,
-    train_labels: torch.Tensor,
-    test_images: torch.Tensor,
-    test_labels: torch.Tensor,
-    seed: int = 0,
-) -> tuple[nn.Module, History]:
-    """Run a patient, show its curves, print the same eight findings for each, and return model and history."""
-    torch.manual_seed(seed)
-    with watch() as notes:
-        model, history = PATIENTS[number - 1](train_images, train_labels, test_images, test_labels)
-    plot_history(history)
-    with torch.no_grad():
-        answers = [model(test_images / 255).argmax(1) for _ in range(2)]  # in the mode that the program left it in
-    test_dl = DataLoader(TensorDataset(test_images / 255, test_labels), batch_size=100)
-    with mode(model, training=False):  # the reader gets the model in the mode that the program left it in, too
-        accuracy, loss = test(test_dl, model, nn.CrossEntropyLoss())
-    print(f"training loss          first epoch {history.train_loss[0]:.3f}, last epoch {history.train_loss[-1]:.3f}")
-    print(f"test, as reported      accuracy {history.test_acc[-1]:.1%}, loss {history.test_loss[-1]:.3f}")
-    print(f"test, counted anew     accuracy {accuracy:.1%}, loss {loss:.3f}")
-    print(f"first batch            largest number that the new model answered: {notes.first[model].max():.2f}")
-    print(f"gradient left behind   {size_of_gradient(model):.2f}")
-    print(f"way of the weights     {way_of_weights(model, notes.start[model]):.3g} times their size at the start")
-    print(f"asked twice            same answer to {(answers[0] == answers[1]).float().mean():.1%} of the test images")
-    print(f"answers 0 to 9         {torch.bincount(answers[0], minlength=10).tolist()}")
-    return model, history
+PATIENTS: dict[int, Callable] = {number: made(text_of_patient(number)) for number in ILL}

@@ -2,6 +2,7 @@
 
 expected.json   what ten runs of the lesson's recipe gave
 recipes.json    what the recipes of notebook 09 gave
+clinic.json     what healthy and ill programs of notebook 10 gave
 reference/      a trained network, for readers who have not trained their own
 """
 
