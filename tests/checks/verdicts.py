@@ -8,7 +8,7 @@ from test_notebooks import NOTEBOOKS
 from mnist_lesson import checks
 from mnist_lesson.checks import judge
 
-REPEATS = 5  # verdicts must not depend on the numbers that were drawn
+REPEATS = 2  # verdicts must not depend on the numbers that were drawn
 CELLS = {name: [cell for cell in notebook.cells if cell.cell_type == "code"] for name, notebook in NOTEBOOKS.items()}
 CHECKERS = {checker.__name__: checker for checker in checks.all_checkers()}
 QUICK = [name for name, checker in CHECKERS.items() if not checker.number.startswith("10.")]  # those train networks
