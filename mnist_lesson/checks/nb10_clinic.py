@@ -32,11 +32,10 @@ from mnist_lesson.checks.nb10_run import (
     recounts,
     run_program,
     tests,
-    training_passes,
     why_unmoved,
 )
 from mnist_lesson.further.faults import network_with_dropout
-from mnist_lesson.further.watch import missed_weights, size_of_gradient
+from mnist_lesson.further.watch import missed_weights, size_of_gradient, training_passes
 
 FIRST = {  # the first hint to each patient: the symptom, and where to look
     1: "The mean loss of the first epoch is far above that of guessing, ln 10 = 2.3. A new network guesses, so "
@@ -198,7 +197,7 @@ def mend_5(answer):
 def mend_6(answer):
     run = run_program(answer)
     recounts(run)
-    trained, tested = ends_of(training_passes(run)), ends_of([one for test in tests(run) for one in test])
+    trained, tested = ends_of(training_passes(run.notes)), ends_of([one for test in tests(run) for one in test])
     if trained != tested:
         if trained == {(0, 1)} and tested == {(-1, 1)}:
             raise Hint(FIRST[6])
@@ -255,7 +254,7 @@ def mend_9(answer):
         raise Hint("Now there are only a few steps in each epoch, too few to learn from: keep the size of a batch.")
     check_steps(run, "The labels do not fit the images any more: shuffle both in the same way.")
     # A batch of 20 shuffled images holds some 9 digits, and never one only.
-    batches = [run.ward[1][one.places] for one in training_passes(run) if len(one.places) >= 20]
+    batches = [run.ward[1][one.places] for one in training_passes(run.notes) if len(one.places) >= 20]
     if any(len(batch.unique()) < 3 for batch in batches):
         if len(run.history) > 5:
             raise Hint("More epochs do not help: at the end of each one, the network still forgets what it saw first.")
@@ -270,7 +269,7 @@ def mend_10(answer):
     check_modes_kept(run)
     recounts(run)
     in_train_mode = any(True in one.modes for test in tests(run) for one in test)
-    if any(False in one.modes for one in training_passes(run)):
+    if any(False in one.modes for one in training_passes(run.notes)):
         also = (
             "and to training in the test: it is the wrong way round" if in_train_mode else "too: both need their mode"
         )
@@ -285,7 +284,7 @@ def mend_10(answer):
 @exercise("10.11", FIRST[11], seconds=120)
 def mend_11(answer):
     run = run_program(answer, not_finite=FIRST[11])
-    trained = training_passes(run)
+    trained = training_passes(run.notes)
     if any((one.places < 0).all() for one in trained):
         raise Hint("The pictures have changed: `//` divides without a fraction, and nearly all pixels become 0.")
     recounts(run)
@@ -315,7 +314,7 @@ def mend_12(answer):
 @exercise("10.13", FIRST[13], seconds=120)
 def mend_13(answer):
     run = run_program(answer)
-    if any((one.places >= len(run.ward[0])).any() for one in training_passes(run)):
+    if any((one.places >= len(run.ward[0])).any() for one in training_passes(run.notes)):
         raise Hint(FIRST[13])
     check_sound(run, "The test images are out of the training now, but it is not what it was: was more changed?")
 
@@ -384,7 +383,7 @@ def mend_19(answer):
 def mend_20(answer):
     run = run_program(answer)
     check_modes_kept(run)
-    if any(False in one.modes for one in training_passes(run)):
+    if any(False in one.modes for one in training_passes(run.notes)):
         raise Hint(FIRST[20])
     recounts(run)
     if any(True in one.modes for test in tests(run) for one in test):

@@ -4,6 +4,7 @@ Each measurement has a range in which healthy programs lie, and one for each fau
 seeds by `scripts/measure/measure_clinic.py`, and are in `stored/clinic.json`.
 """
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,16 @@ import torch.nn.functional as F
 from mnist_lesson.data import load_mnist
 from mnist_lesson.further.faults import PATIENTS, sound_program
 from mnist_lesson.further.inside import mode
-from mnist_lesson.further.watch import Pass, Ward, missed_weights, size_of_gradient, watch, way_of_weights
+from mnist_lesson.further.watch import (
+    Pass,
+    Ward,
+    missed_weights,
+    size_of_gradient,
+    tested_passes,
+    training_passes,
+    watch,
+    way_of_weights,
+)
 from mnist_lesson.plots import plot_confusion, plot_history, show_digits
 from mnist_lesson.results import History, confusion_matrix
 from mnist_lesson.stored import STORED_DIR
@@ -140,6 +150,7 @@ def kind_of_network(model: nn.Module) -> str:
     return "dropout" if any(isinstance(layer, nn.Dropout) for layer in model.modules()) else "small"
 
 
+@functools.cache
 def load_ranges() -> dict[str, dict[str, dict[str, list[float]]]]:
     """Return the lowest and highest value of many seeds: by kind of network, fault ("healthy" is none) and key."""
     return json.loads((STORED_DIR / "clinic.json").read_text(encoding="utf-8"))["ranges"]
@@ -155,14 +166,8 @@ def _print_results(case: Case, results: dict[str, float]) -> None:
 
 def _training_batches(case: Case) -> list[tuple[Pass, torch.Tensor]]:
     """Return the passes that a step followed, each with the labels that the loss function got."""
-    used = {id(step.trained) for step in case.notes.steps}
+    used = {id(one) for one in training_passes(case.notes)}
     return [(one, labels) for one, labels in case.notes.labels if id(one) in used]
-
-
-def _test_batches(case: Case) -> list[Pass]:
-    used = {id(step.trained) for step in case.notes.steps}
-    size = len(case.ward[0])
-    return [one for one in case.notes.passes if id(one) not in used and (one.places >= size).any()]
 
 
 def _labels(case: Case) -> dict[str, float]:
@@ -175,7 +180,7 @@ def _labels(case: Case) -> dict[str, float]:
 
 def _inputs(case: Case) -> dict[str, float]:
     ends = {}
-    for name, one in (("train", case.notes.steps[0].trained), ("test", _test_batches(case)[0])):
+    for name, one in (("train", case.notes.steps[0].trained), ("test", tested_passes(case.notes, case.ward)[0])):
         ends |= {f"{name}_low": round(one.shift, 6), f"{name}_high": round(one.shift + 255 * one.scale, 6)}
     return ends
 
@@ -205,8 +210,8 @@ def _layers(case: Case) -> dict[str, float]:
 
 
 def _modes(case: Case) -> dict[str, float]:
-    used = [True in step.trained.modes for step in case.notes.steps]
-    tested = [True in one.modes for one in _test_batches(case)]
+    used = [True in one.modes for one in training_passes(case.notes)]
+    tested = [True in one.modes for one in tested_passes(case.notes, case.ward)]
     accuracy, _ = _count(case.model, case.ward[2] / 255, case.ward[3], training=True)
     with _averages_kept(case.model), torch.no_grad():
         answers = [case.model(case.ward[2] / 255).argmax(1) for _ in range(2)]  # in the mode that it was left in
@@ -232,7 +237,7 @@ def _training_images(case: Case) -> dict[str, float]:
 def _new_images(case: Case) -> dict[str, float]:
     test_ds = load_mnist(train=False)
     accuracy, _ = _count(case.model, test_ds.data[1000:2000].unsqueeze(1) / 255, test_ds.targets[1000:2000])
-    trained = torch.cat([step.trained.places for step in case.notes.steps]).unique()
+    trained = torch.cat([one.places for one in training_passes(case.notes)]).unique()
     return {"new_acc": accuracy, "shared": (trained >= len(case.ward[0])).sum().item()}
 
 

@@ -28,8 +28,8 @@ class Pass(NamedTuple):
 
     `steps` steps had been taken before. `places` tells which images of the ward they were, (N,): first the training
     images count, then the test images; -1 is none of them. Each pixel was `scale` times the stored number plus
-    `shift`. `logits` are what came out. `modes` holds the modes
-    of all layers with dropout or batch norm, True for train mode; it is empty if there are none.
+    `shift`. `logits` are what came out. `modes` holds the modes of all layers with dropout or batch norm, True for
+    train mode; it is empty if there are none.
     """
 
     model: nn.Module
@@ -106,7 +106,7 @@ def watch(ward: Ward) -> Iterator[SimpleNamespace]:
         modes = {layer.training for layer in model.modules() if isinstance(layer, nn.Dropout | nn.BatchNorm1d)}
         note = Pass(model, len(notes.steps), places, scale, shift, output.detach().clone(), frozenset(modes))
         notes.passes.append(note)
-        if output.requires_grad:
+        if output.grad_fn:
             now.trained, now.images, now.state_of_pass = note, images, now.random_state
             record = output.grad_fn.metadata["record"] = _Record()
             records.add(record)
@@ -140,7 +140,7 @@ def watch(ward: Ward) -> Iterator[SimpleNamespace]:
         notes.steps.append(Step(now.trained, size, error, ratio, *rates, held))
 
     def compared(found, weights):
-        labels = right_labels[now.trained.places]
+        labels = right_labels[now.trained.places].to(now.images.device)
         now.is_own = True
         try:
             expected = _gradient(now.trained.model, weights, now.images, labels, now.state_of_pass)
@@ -179,8 +179,19 @@ def _gradient(
 
 def as_logits(answers: torch.Tensor) -> torch.Tensor:
     """Return logits, (N, classes), also of a model that answers with probabilities: their logarithms."""
-    is_sure = answers.min() >= 0 and torch.allclose(answers.sum(dim=1), torch.ones(len(answers)), atol=1e-4)
-    return answers.log() if is_sure else answers
+    are_probabilities = answers.min() >= 0 and (answers.sum(dim=1) - 1).abs().max() < 1e-4
+    return answers.log() if are_probabilities else answers
+
+
+def training_passes(notes: SimpleNamespace) -> list[Pass]:
+    """Return the passes that a step followed."""
+    return [step.trained for step in notes.steps if step.trained]
+
+
+def tested_passes(notes: SimpleNamespace, ward: Ward) -> list[Pass]:
+    """Return the passes of test images that no step followed."""
+    used = {id(one) for one in training_passes(notes)}
+    return [one for one in notes.passes if id(one) not in used and (one.places >= len(ward[0])).any()]
 
 
 def missed_weights(model: nn.Module, steps: list[Step]) -> int:
@@ -210,7 +221,7 @@ def recogniser(stored: torch.Tensor) -> Callable:
     first_numbers, order = known[:, 0].contiguous().sort()
 
     def recognise(images):
-        if images.ndim < 2 or images[0].numel() != 784:
+        if images.ndim < 2 or images.numel() != 784 * len(images) or not len(images):
             return torch.full((len(images) if images.ndim else 1,), -1), math.nan, math.nan
         keys, mean, size = parts(images.cpu())
         above = torch.searchsorted(first_numbers, keys[:, 0].contiguous())
@@ -228,7 +239,8 @@ def recogniser(stored: torch.Tensor) -> Callable:
 
 def size_of(tensors: list[torch.Tensor]) -> float:
     """Return the length of all numbers together: the root of the sum of their squares; 0 if there are none."""
-    return torch.cat([tensor.detach().flatten().double() for tensor in [*tensors, torch.zeros(1)]]).norm().item()
+    parts = [tensor.detach().flatten().cpu().double() for tensor in tensors]
+    return torch.cat([*parts, torch.zeros(1)]).norm().item()
 
 
 def size_of_gradient(model: nn.Module) -> float:

@@ -3,28 +3,14 @@
 They are in `answers/clinic_*.py`: for each patient a few words, and what is replaced in its text.
 """
 
-import importlib
-from pathlib import Path
-
 import pytest
-from verdicts import CHECKERS, own_progress  # noqa: F401 (a fixture)
+from verdicts import CHECKERS, answers_from, each_answer, own_progress  # noqa: F401 (a fixture)
 
 from mnist_lesson.checks.judge import SOLVED
 from mnist_lesson.further import faults
 
 pytestmark = pytest.mark.notebook_cells  # programs are run
-MODULES = [
-    importlib.import_module(f"answers.{path.stem}")
-    for path in sorted(Path(__file__).with_name("answers").glob("clinic_*.py"))
-]
-RIGHT = {number: mendings for module in MODULES for number, mendings in module.RIGHT.items()}
-WRONG = {number: mendings for module in MODULES for number, mendings in module.WRONG.items()}
-
-
-def each(mendings):
-    cases = [(number, words, pairs) for number, entries in mendings.items() for words, pairs in entries.items()]
-    ids = [f"{number}-{words}" for number, words, _ in cases]
-    return pytest.mark.parametrize("number, pairs", [(number, pairs) for number, _, pairs in cases], ids=ids)
+RIGHT, WRONG = answers_from("clinic_*.py")
 
 
 def verdict_on(number, pairs):
@@ -32,15 +18,15 @@ def verdict_on(number, pairs):
     return CHECKERS[f"mend_{number}"].judge(program)
 
 
-@each(RIGHT)
-def test_a_right_mending_passes(number, pairs):
-    verdict = verdict_on(number, pairs)
+@each_answer(RIGHT)
+def test_a_right_mending_passes(key, answer):
+    verdict = verdict_on(key, answer)
     assert verdict.state == SOLVED, verdict
 
 
-@each(WRONG)
-def test_a_wrong_mending_does_not_pass(number, pairs):
-    verdict = verdict_on(number, pairs)
+@each_answer(WRONG)
+def test_a_wrong_mending_does_not_pass(key, answer):
+    verdict = verdict_on(key, answer)
     assert verdict.state != SOLVED and verdict.hint, verdict
 
 

@@ -1,6 +1,8 @@
 """What the tests of the checkers share: stubs, solutions, and what to do with each typical mistake."""
 
 import ast
+import importlib
+from pathlib import Path
 
 import pytest
 from test_notebooks import NOTEBOOKS
@@ -77,3 +79,19 @@ def expect_solved(name, answer):
     for _ in range(REPEATS):
         verdict = CHECKERS[name].judge(answer)
         assert verdict.state == judge.SOLVED, verdict
+
+
+def answers_from(pattern):
+    """What the modules of `answers/` whose names match hold: RIGHT and WRONG, each with an entry for a checker."""
+    paths = sorted(Path(__file__).with_name("answers").glob(pattern))
+    modules = [importlib.import_module(f"answers.{path.stem}") for path in paths]
+    return [
+        {key: value for module in modules for key, value in vars(module)[name].items()} for name in ("RIGHT", "WRONG")
+    ]
+
+
+def each_answer(answers):
+    """Run a test once for each answer to each checker."""
+    cases = [(key, words, answer) for key, entries in answers.items() for words, answer in entries.items()]
+    ids = [f"{key}-{words}" for key, words, _ in cases]
+    return pytest.mark.parametrize("key, answer", [(key, answer) for key, _, answer in cases], ids=ids)

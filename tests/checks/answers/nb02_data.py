@@ -6,23 +6,11 @@ from collections import Counter
 
 import numpy as np
 import torch
+from answers.common import repeats_first
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler, SequentialSampler, Subset
 from torch.utils.data import WeightedRandomSampler as Weighted
 from torchvision.transforms import ToTensor
-
-
-def repeats_first(answer):
-    """Makes an answer that gives the result of its first call again and again."""
-    known = []
-
-    def repeat(*inputs):
-        if not known:
-            known.append(answer(*inputs))
-        return known[0]
-
-    return repeat
-
 
 # Exercise 2.1
 

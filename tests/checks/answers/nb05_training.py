@@ -12,18 +12,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam
 
 NORM, DROPOUT = (nn.BatchNorm1d, nn.BatchNorm2d), (nn.Dropout, nn.Dropout2d)
-
-
-def repeats_first(answer):
-    """Makes an answer that gives the result of its first call again and again."""
-    known = []
-
-    def repeat(*inputs):
-        if not known:
-            known.append(answer(*inputs))
-        return known[0]
-
-    return repeat
+from answers.common import repeats_first
 
 
 def then(answer, change):
