@@ -179,8 +179,9 @@ def test_every_package_that_is_imported_is_declared_with_a_lower_bound():
     assert all(">=" in requirement for requirement in declared), declared
     names = [re.match(r"[\w-]+", requirement)[0] for requirement in declared]
     known = {IMPORTS.get(name, name.replace("-", "_")) for name in names} | set(sys.stdlib_module_names)
-    own = {path.stem for folder in ("scripts", "tests") for path in (ROOT / folder).rglob("*.py")}
-    known |= own | {"mnist_lesson", "conftest"}
+    own = [path for folder in ("scripts", "tests") for path in (ROOT / folder).rglob("*.py")]
+    known |= {path.stem for path in own} | {path.parent.name for path in own}
+    known |= {"mnist_lesson", "conftest"}
     for path in [
         ROOT / "conftest.py",
         *(p for f in ("mnist_lesson", "scripts", "tests") for p in (ROOT / f).rglob("*.py")),
