@@ -14,7 +14,7 @@ from install import ROOT
 
 from mnist_lesson import engine, model
 from mnist_lesson.further.recipes import load_measured
-from mnist_lesson.results import load_run
+from mnist_lesson.results import load_run, wilson_interval
 from mnist_lesson.stored import REFERENCE_DIR, load_expected
 from notebooks import all_notebooks
 
@@ -298,7 +298,22 @@ def test_the_claims_of_notebook_9_hold_in_the_stored_results():
 def printed_numbers(name, cell_id, pattern):
     """The numbers that a cell of a notebook has printed where the pattern says."""
     (text,) = outputs(cell_with_id(name, cell_id), "stream")
-    return [float(number) for number in re.findall(pattern, text)]
+    return [float(number) for number in re.findall(pattern, text, re.MULTILINE)]
+
+
+def test_the_claims_on_calibration_hold_in_the_stored_table():
+    mean, right = (
+        printed_numbers("06_results", "calibration", rf"^ *\d+% to.*?{column}$")
+        for column in (r"([\d.]+)% +[\d.]+%", r"([\d.]+)%")
+    )
+    prose = cell_with_id("06_results", "calibration-notice").source
+    mend = "does the text below the calibration table of 06_results still fit what the table shows?"
+    more = [share - said for said, share in zip(mean, right)]
+    assert len(more) == 6 and all(abs(difference) < 1 for difference in more[:2]), mend
+    assert all(difference > 0 for difference in more[2:]) and max(more) == more[2], mend
+    assert f"(85 to 95), {right[3]} % of its answers" in prose and f", {right[0]} % are right" in prose, mend
+    low, high = (round(100 * end) for end in wilson_interval(round(52 * right[0] / 100), 52))
+    assert f"goes from {low} % to {high} %" in prose, mend
 
 
 def test_the_claims_of_notebook_8_hold_in_its_stored_outputs():

@@ -134,7 +134,8 @@ def difference(found: Any, expected: Any, tolerance: float = TOLERANCE) -> str:
 
     Values count, types do not: 3, 3.0, NumPy's 3 and a tensor or array of 3 without axes are the same number, and a
     tensor needs the right shape and numbers, of whatever dtype. Whole numbers must be met exactly, fractions and
-    tensors up to rounding (a relative 1e-4). NaN never equals anything. What a class of the learner says of itself is not asked.
+    tensors up to rounding (a relative 1e-4). NaN never equals anything. What a class of the learner says of itself is
+    not asked.
     """
     if isinstance(expected, torch.Tensor) and expected.ndim == 0 and not expected.is_meta:
         expected = expected.item()
@@ -243,6 +244,8 @@ def describe(value: Any) -> str:
             if math.prod(value.shape) <= 6 and not getattr(value, "is_meta", False):
                 return f"the {kind} {value.tolist()}"
             return f"{'a' if kind == 'tensor' else 'an'} {kind} of shape {tuple(value.shape)}"
+        if isinstance(value, torch.nn.Module):
+            return f"a model ({type(value).__name__})"
         text = " ".join(repr(value).split())
     except Exception:  # a learner's own class may have a broken one
         text = f"something of the type {type(value).__name__}"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -208,39 +209,45 @@ def recogniser(stored: torch.Tensor) -> Callable:
     It takes images (N, ...) and returns their places in `stored`, (N,), -1 for what is none of them, and the mean
     scale and shift of their pixels, both nan if none is known.
     """
-    directions = torch.randn(784, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    directions = np.random.default_rng(0).normal(size=(784, 2))
+    directions = np.hstack([directions - directions.mean(axis=0), np.full((784, 1), 1 / 784)])
 
     def parts(images):
         """Return two numbers for each image that scale and shift do not change, (N, 2), then its mean and its size."""
-        pixels = images.flatten(1).double()
-        mean = pixels.mean(dim=1, keepdim=True)
-        size = (pixels - mean).norm(dim=1, keepdim=True).clamp(min=1e-12)
-        return ((pixels - mean) / size) @ directions, mean[:, 0], size[:, 0]
+        pixels = images.cpu().flatten(1).double().numpy()
+        along = pixels @ directions  # (N, 3), without the mean in the first two; the third is the mean
+        size = np.sqrt(np.maximum(np.einsum("ij,ij->i", pixels, pixels) - 784 * along[:, 2] ** 2, 1e-24))
+        return along[:, :2] / size[:, None], along[:, 2], size
 
     known, known_mean, known_size = parts(stored)
-    first_numbers, order = known[:, 0].contiguous().sort()
+    order = known[:, 0].argsort()
+    first_numbers = known[order, 0]
+    near = np.array([-2, -1, 0, 1])  # rounding may swap neighbours
 
     def recognise(images):
         if images.ndim < 2 or images.numel() != 784 * len(images) or not len(images):
             return torch.full((len(images) if images.ndim else 1,), -1), math.nan, math.nan
-        keys, mean, size = parts(images.cpu())
-        above = torch.searchsorted(first_numbers, keys[:, 0].contiguous())
-        around = torch.stack([above + offset for offset in (-2, -1, 0, 1)])  # rounding may swap neighbours
-        neighbours = order[around.clamp(0, len(order) - 1)]  # (4, N)
-        distance, nearer = (keys - known[neighbours]).abs().amax(dim=2).min(dim=0)
-        places = neighbours.gather(0, nearer.unsqueeze(0))[0]
-        found = distance < 1e-6  # rounding moves them by some 1e-8
-        scale = size[found] / known_size[places[found]]
-        shift = mean[found] - scale * known_mean[places[found]]
-        return places.masked_fill(~found, -1), scale.mean().item(), shift.mean().item()
+        with np.errstate(all="ignore"):  # pixels that are not finite are none of them
+            keys, mean, size = parts(images)
+        ranks = first_numbers.searchsorted(keys[:, 0])[:, None] + near
+        neighbours = order[ranks.clip(0, len(order) - 1)]  # (N, 4)
+        distances = np.abs(known[neighbours] - keys[:, None]).max(axis=2)
+        nearest = distances.argmin(axis=1)[:, None]
+        found = np.take_along_axis(distances, nearest, 1)[:, 0] < 1e-6  # rounding moves them by some 1e-8
+        places = np.where(found, np.take_along_axis(neighbours, nearest, 1)[:, 0], -1)
+        if not found.any():
+            return torch.from_numpy(places), math.nan, math.nan
+        scales = size[found] / known_size[places[found]]
+        shifts = mean[found] - scales * known_mean[places[found]]
+        return torch.from_numpy(places), float(scales.mean()), float(shifts.mean())
 
     return recognise
 
 
 def size_of(tensors: list[torch.Tensor]) -> float:
     """Return the length of all numbers together: the root of the sum of their squares; 0 if there are none."""
-    parts = [tensor.detach().flatten().cpu().double() for tensor in tensors]
-    return torch.cat([*parts, torch.zeros(1)]).norm().item()
+    sizes = [torch.linalg.vector_norm(tensor.detach(), dtype=torch.float64).item() for tensor in tensors]
+    return math.hypot(*sizes)
 
 
 def size_of_gradient(model: nn.Module) -> float:

@@ -103,8 +103,7 @@ def test_whoever_makes_a_listed_mistake_gets_its_hint(name, monkeypatch):
     if "compare" not in module:
         return
     monkeypatch.setitem(module, "compare", compare_with_mistakes)
-    for _ in range(2):
-        assert CHECKERS[name].judge(solution_of(name)).state == judge.SOLVED
+    assert CHECKERS[name].judge(solution_of(name)).state == judge.SOLVED
     assert not unlike, unlike
     assert len(tried) >= 4 or "compare" not in CHECKERS[name].__wrapped__.__code__.co_names
 

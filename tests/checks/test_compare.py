@@ -82,6 +82,7 @@ def test_a_value_is_named_in_a_few_words():
 
     for value in (Broken(), "x" * 1000, list(range(1000)), torch.rand(1000), np.zeros(0), torch.rand(2, device="meta")):
         assert 0 < len(describe(value)) <= 80
+    assert describe(torch.nn.Sequential(torch.nn.Linear(784, 10))) == "a model (Sequential)"
 
 
 def test_a_wrong_tensor_is_told_by_one_of_its_numbers():
