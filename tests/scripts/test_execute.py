@@ -331,8 +331,8 @@ def test_damaged_data_stops_it_with_one_sentence(tmp_path, monkeypatch, capsys):
     assert [path.name for path in raw.iterdir()] == ["train-images-idx3-ubyte.gz"]
 
 
-# What holds after 750 steps holds after the 1875 of a whole epoch, which takes longer.
-FEWER_IMAGES = "train_dl = DataLoader(Subset(train_ds, range(24_000)), batch_size=BATCH_SIZE, shuffle=True)"
+# What holds after 200 steps holds after the 1875 of a whole epoch, which takes longer.
+FEWER_IMAGES = "train_dl = DataLoader(Subset(train_ds, range(6_400)), batch_size=BATCH_SIZE, shuffle=True)"
 
 
 @pytest.mark.notebook_cells
@@ -350,8 +350,8 @@ def test_other_parameters_reach_the_notebooks(tmp_path, capsys):
     assert execute.execute_all([tmp_path / "05_training.ipynb", tmp_path / "06_results.ipynb"], parameters, output) == 0
     run = load_run(RUNS_DIR / "05_training")
     assert run.settings == parameters and len(run.history) == 1
-    # The parameters have worked: that is more than the 93.5 % of the whole first epoch with the lesson's learning rate.
-    assert run.history.test_acc[-1] > 0.95
+    # The parameters have worked: after so few steps with the lesson's learning rate, it is about 40 %.
+    assert run.history.test_acc[-1] > 0.75
     said = capsys.readouterr().out
     assert re.search(r"    Epoch: 1, .*Test_acc:", said), "the training must be seen while it runs"
     assert f"{run.history.test_acc[-1]:.2%}" in said.split("05_training")[-1], "the table must name the accuracy"
