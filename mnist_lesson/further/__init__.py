@@ -7,5 +7,5 @@
 | 09_better_and_faster | `recipes.py`                                  | the fast path and the improved recipe |
 | 10_bug_clinic        | `faults.py`, `watch.py`, `examine.py`         | twenty ill programs, their symptoms   |
 
-`diagrams.py` draws the network and the program for notebooks 04 and 06.
+`diagrams.py` draws the network, filters at work and the program, for notebooks 04 and 06.
 """

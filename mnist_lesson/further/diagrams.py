@@ -1,4 +1,4 @@
-"""Two large drawings, of the network (notebook 04) and of the whole program (notebook 06).
+"""Large drawings: of the network and of filters (notebook 04), and of the whole program (notebook 06).
 
 Nothing else needs them, and how they are drawn teaches nothing about networks: read `plots.py` first.
 """
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from mnist_lesson.plots import BLUE, RED, show
 
@@ -16,50 +15,78 @@ from mnist_lesson.plots import BLUE, RED, show
 def draw_network(steps: Sequence[tuple[str, torch.Tensor]], probabilities: torch.Tensor) -> None:
     """Show one image on its way through the network.
 
-    `steps` are pairs of a name and what leaves that step for one image: (channels, height, width)
-    is drawn as a pile of maps, (features,) as a strip. `probabilities`, (classes,), end the figure.
+    `steps` are pairs of a name and what leaves that step for one image: of (channels, height, width) the first
+    eight maps are drawn, each with its number, (features,) as a strip. The colours of a step run from its lowest
+    number to its largest, over all its maps. `probabilities`, (classes,), end the figure.
     """
     widths = [2.0 if values.ndim == 3 else 0.8 for _, values in steps]
-    fig, axes = plt.subplots(1, len(steps) + 1, figsize=(18, 4.4), width_ratios=[*widths, 1.8])
+    fig, axes = plt.subplots(1, len(steps) + 1, figsize=(18, 5.2), width_ratios=[*widths, 1.8])
     for ax, (name, values) in zip(axes, steps):
         if values.ndim == 3:
-            _draw_pile(ax, values)
+            _draw_maps(ax, values)
         else:
             ax.imshow(values.reshape(-1, 1).numpy(), cmap="viridis", aspect="auto", interpolation="nearest")
             ax.set(xticks=[], yticks=[])
-        ax.set_title(f"{name}\n{' × '.join(str(size) for size in values.shape)}", fontsize=13)
+        ax.set_title(f"{name}\n{' × '.join(str(size) for size in values.shape)}", fontsize=15)
     axes[-1].barh(range(len(probabilities)), probabilities.numpy(), color=BLUE)
-    axes[-1].set(yticks=range(len(probabilities)), xlim=(0, 1), xlabel="probability")
+    axes[-1].set(yticks=range(len(probabilities)), xlim=(0, 1), xticks=(0, 0.5, 1))
+    axes[-1].set_xlabel("probability", fontsize=14)
+    axes[-1].tick_params(labelsize=14)
     axes[-1].invert_yaxis()
-    axes[-1].set_title(f"softmax\n{len(probabilities)}", fontsize=13)
+    axes[-1].set_title(f"softmax\n{len(probabilities)}", fontsize=15)
     fig.tight_layout()
     maps = sum(values.ndim == 3 for _, values in steps)
     for half, first, last in (("feature extractor", 1, maps - 1), ("classifier", maps, len(steps) - 1)):
         left, right = axes[first].get_position().x0, axes[last].get_position().x1
         fig.add_artist(Line2D([left, right], [0, 0], color="black", linewidth=2))
-        fig.text((left + right) / 2, -0.08, half, ha="center", fontsize=14)
+        fig.text((left + right) / 2, -0.07, half, ha="center", fontsize=16)
     shapes = ", ".join(f"{name} {' x '.join(str(size) for size in values.shape)}" for name, values in steps)
     show(
-        f"One image on its way through the two halves of the network, the feature extractor, drawn as piles of maps, "
+        f"One image on its way through the two halves of the network, the feature extractor, drawn as numbered maps, "
         f"and the classifier, drawn as strips: {shapes}; "
         f"at the end a bar for the probability of each digit, the longest at {probabilities.argmax().item()}."
     )
 
 
-def _draw_pile(ax: plt.Axes, maps: torch.Tensor) -> None:
-    """Draw up to four maps (channels, height, width) as a pile, the first one in front."""
-    front = maps[:4]
-    size = maps.shape[-1]
-    shift = 0.18 * size
-    cmap = "binary" if len(maps) == 1 else "viridis"
-    for depth, values in reversed(list(enumerate(front))):
-        low, high = depth * shift, depth * shift + size
-        ax.imshow(values.numpy(), cmap=cmap, extent=(low, high, low, high), zorder=-depth)
-        edge = "black" if len(maps) == 1 else "white"
-        ax.add_patch(Rectangle((low, low), size, size, fill=False, edgecolor=edge, linewidth=1.5, zorder=0.5 - depth))
-    room = size + (len(front) - 1) * shift
-    ax.set(xlim=(-0.02 * room, 1.02 * room), ylim=(-0.02 * room, 1.02 * room), aspect="equal")
+def _draw_maps(ax: plt.Axes, maps: torch.Tensor) -> None:
+    """Draw the first eight maps (channels, height, width), two in a row, on one scale and numbered from 0."""
+    limits = {"vmin": maps.min().item(), "vmax": maps.max().item()}
+    if len(maps) == 1:
+        ax.imshow(maps[0].numpy(), cmap="binary", **limits)
+        ax.set(xticks=[], yticks=[])
+        return
+    for number, values in enumerate(maps[:8]):
+        row, column = divmod(number, 2)
+        ax.imshow(values.numpy(), cmap="viridis", extent=(column, column + 0.96, row + 0.96, row), **limits)
+        ax.text(column + 0.05, row + 0.05, number, color="white", fontsize=14, va="top")
+    ax.set(xlim=(0, 2), ylim=(4, 0), aspect="equal")
     ax.axis("off")
+
+
+def draw_gallery(image: torch.Tensor, filters: dict[str, list[list]], maps: Sequence[torch.Tensor]) -> None:
+    """Show what filters make of an image, (height, width): above each map its filter, below it its range.
+
+    In the maps white is 0, violet positive and orange negative, as far as the largest number of that map.
+    """
+    fig, axes = plt.subplots(2, len(filters) + 1, figsize=(2 * len(filters) + 2, 4.4), height_ratios=[1, 1.8])
+    axes[0, 0].axis("off")
+    axes[1, 0].imshow(image.numpy(), cmap="binary")
+    axes[1, 0].set_title("image", fontsize=15)
+    for (above, below), (name, table), values in zip(axes.T[1:], filters.items(), maps):
+        above.set_title(name, fontsize=15)
+        above.imshow(torch.zeros(len(table), len(table[0])).numpy(), cmap="binary")
+        for row, weights in enumerate(table):
+            for column, weight in enumerate(weights):
+                text = f"{weight}" if weight == round(weight) else f"1/{1 / weight:.0f}"
+                above.text(column, row, text.replace("-", "−"), ha="center", va="center", fontsize=13)
+        largest = values.abs().max().item()
+        below.imshow(values.numpy(), cmap="PuOr", vmin=-largest, vmax=largest)
+        below.set_xlabel(f"{values.min():.1f} to {values.max():.1f}".replace("-", "−"), fontsize=14)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    fig.tight_layout()
+    ranges = "; ".join(f"{name}, {values.min():.1f} to {values.max():.1f}" for name, values in zip(filters, maps))
+    show(f"A digit, and the map that each filter makes of it, with its lowest and its largest number: {ranges}.")
 
 
 def draw_program() -> None:
