@@ -3,6 +3,7 @@
 import functools
 import math
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn as nn
@@ -44,6 +45,27 @@ def test_each_patient_gets_the_same_findings_beside_healthy_ones(monkeypatch, ca
 
 def test_the_sound_program_has_number_0():
     assert examine.show_patient(0, *ward()).found["test_acc"] > 0.8
+
+
+@pytest.mark.parametrize(
+    "losses, scale, ends",
+    [
+        ([2.2901, 2.2902], "linear", (0, 3)),  # hardly a change, and drawn as such
+        ([0.5, 8.5], "linear", (0, 9.35)),
+        ([33, 2.5], "log", (1, 100)),
+        ([48000, 0.4], "log", (0.2, 100_000)),
+        ([math.inf, math.nan], "linear", (0, 3)),
+    ],
+)
+def test_the_curves_are_drawn_beside_guessing_and_noise_is_not_magnified(monkeypatch, shown, losses, scale, ends):
+    history = History(train_acc=[0.1, 0.1], train_loss=losses, test_acc=[0.1, 0.1], test_loss=[2.3, 2.3])
+    monkeypatch.setattr(examine, "PATIENTS", {1: lambda *data: (faults.small_network(), history)})
+    examine.show_patient(1, *ward())
+    left, right = plt.gcf().axes
+    assert left.get_ylim() == (0, 100) and right.get_ylim() == pytest.approx(ends)
+    assert right.get_yscale() == scale and ("logarithmic" in right.get_title()) == (scale == "log")
+    guesses = [ax.get_lines()[2].get_ydata()[0] for ax in (left, right)]
+    assert guesses == pytest.approx([10, math.log(10)])
 
 
 def test_findings_that_are_not_finite_are_shown(monkeypatch, capsys, shown):
