@@ -4,11 +4,12 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn as nn
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from mnist_lesson.further.inside import check_images, record_steps
 from mnist_lesson.plots import BLUE, GREEN, ORANGE, RED, show
@@ -54,9 +55,18 @@ def tile(maps: torch.Tensor, columns: int) -> torch.Tensor:
     return picture
 
 
+def number_rows(ax: plt.Axes, maps: torch.Tensor, columns: int) -> None:
+    """Write beside each row of a picture from `tile` the number of the first of its maps, (C, H, W)."""
+    number, height, _ = maps.shape
+    firsts = range(0, number, columns)
+    ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(len(firsts))], firsts, fontsize=11)
+    ax.tick_params(axis="y", length=0, pad=2)
+
+
 def draw_journey(image: torch.Tensor, label: int, model: nn.Module) -> None:
     """Show every step of one forward pass: the image, all maps, the flattened numbers, logits and probabilities.
 
+    The maps are numbered from 0; the number of the first one of each row stands beside the row.
     The colours of a step run from 0 (dark) to the largest number of the step (bright); the titles say which.
     Raises ValueError as `record_steps` does.
     """
@@ -66,13 +76,15 @@ def draw_journey(image: torch.Tensor, label: int, model: nn.Module) -> None:
     rows = fig.add_gridspec(4, 1, height_ratios=[7.6, 0.5, 0.5, 2.6], hspace=0.42, left=0.03, right=0.99)
     top, flat, features, bars = rows
     widths = {"image": 3, "conv1 + ReLU": 3, "pool1": 3, "conv2 + ReLU": 6, "pool2": 6}
-    for place, name in zip(top.subgridspec(1, 5, width_ratios=list(widths.values()), wspace=0.08), widths):
+    for place, name in zip(top.subgridspec(1, 5, width_ratios=list(widths.values()), wspace=0.13), widths):
         ax = fig.add_subplot(place)
         if name == "image":
             ax.imshow(steps[name][0].numpy(), cmap="binary", vmin=0, vmax=1)
         else:
             ax.imshow(tile(steps[name], widths[name] * 4 // 3).numpy(), cmap="viridis", vmin=0)
         _finish_step(ax, name, steps[name])
+        if name != "image":
+            number_rows(ax, steps[name], widths[name] * 4 // 3)
     for place, name in ((flat, "flatten"), (features, "fc1 + ReLU")):
         ax = fig.add_subplot(place)
         ax.imshow(steps[name].unsqueeze(0).numpy(), cmap="viridis", vmin=0, aspect="auto", interpolation="nearest")
@@ -118,25 +130,30 @@ def draw_digit_bars(ax: plt.Axes, values: torch.Tensor, label: int, prediction: 
     ax.tick_params(axis="y", labelsize=11)
 
 
-def draw_filters(filters: torch.Tensor, marked: int) -> None:
-    """Show all filters of the first layer, (C, 1, 3, 3), each with its number, and a frame around the marked one."""
-    limit = filters.abs().max().item()
-    fig, ax = plt.subplots(figsize=(8, 4.8))
-    drawn = ax.imshow(tile(filters[:, 0].detach().cpu(), 8).numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
-    for number in range(len(filters)):
-        left, top = number % 8 * 4, number // 8 * 4
-        is_marked = number == marked
-        edge = {"edgecolor": "black", "linewidth": 3 if is_marked else 0.5}
-        ax.add_patch(plt.Rectangle((left - 0.5, top - 0.5), 3, 3, fill=False, clip_on=False, **edge))
-        weight = "bold" if is_marked else "normal"
-        ax.text(left + 1, top - 0.55, number, ha="center", va="bottom", fontsize=10, weight=weight)
-    ax.set_ylim(ax.get_ylim()[0], -1.7)  # room for the highest numbers
+def draw_filters(filters: torch.Tensor, maps: torch.Tensor, marked: int) -> None:
+    """Show all filters of the first layer, (C, 1, 3, 3), each beside the map that it makes; one filter is framed.
+
+    `maps` are those of one image, (C, H, W). The pairs stand four in a row, as in the other figures.
+    """
+    limit, brightest = filters.abs().max().item(), maps.max().item()
+    rows = math.ceil(len(filters) / 4)
+    fig, ax = plt.subplots(figsize=(8.6, 1.1 * rows))
+    for number, (kernel, values) in enumerate(zip(filters[:, 0].detach().cpu(), maps.cpu())):
+        left, top = number % 4 * 2.6, number // 4 * 1.12  # a filter is 1 wide, a gap of 0.08, then its map
+        places = ((left, left + 1, top + 1, top), (left + 1.08, left + 2.08, top + 1, top))
+        ax.imshow(kernel.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=places[0])
+        ax.imshow(values.numpy(), cmap="viridis", vmin=0, vmax=brightest, extent=places[1])
+        edge = {"edgecolor": "black", "linewidth": 3 if number == marked else 0.5}
+        ax.add_patch(plt.Rectangle((left, top), 1, 1, fill=False, clip_on=False, **edge))
+        weight = "bold" if number == marked else "normal"
+        ax.text(left - 0.08, top + 0.5, number, ha="right", va="center", fontsize=12, weight=weight)
+    ax.set(xlim=(-0.4, 9.9), ylim=(1.12 * rows, -0.1))
     ax.axis("off")
-    fig.colorbar(drawn, ax=ax, shrink=0.85).ax.tick_params(labelsize=9.5)
-    fig.tight_layout()
+    fig.tight_layout(pad=0.2)
     show(
         f"{len(filters)} filters of 3 x 3 weights on one scale, from {-limit:.2f} (orange) over 0 (white) to "
-        f"{limit:.2f} (violet). Filter {marked} is framed."
+        f"{limit:.2f} (violet), numbered, each beside its map of the image, from 0 (dark) to {brightest:.2f} "
+        f"(bright). Filter {marked} is framed."
     )
 
 
@@ -174,46 +191,87 @@ def draw_filter(image: torch.Tensor, model: nn.Module, number: int) -> None:
     )
 
 
-def plot_plane(points: torch.Tensor, labels: torch.Tensor, shares: torch.Tensor, what: str) -> None:
+def plot_plane(
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    shares: torch.Tensor,
+    what: str,
+    pictures: Mapping[int, torch.Tensor] | None = None,
+    misread: Sequence[int] = (),
+) -> None:
     """Show points, (N, 2), as `pca` returns them: each is drawn as its digit, labels are (N,).
 
     `shares`, (2,), stand at the axes. `what` says in a few words what the points are; it is the title.
+    `pictures`: the images, (1, 28, 28), of some points, by the number of the point; they are drawn in its place.
+    Those whose number is in `misread` get a thick frame and the word.
     """
-    fig, ax = plt.subplots(figsize=(8, 5.8))
+    fig, ax = plt.subplots(figsize=(9, 6.6))
     for digit, colour in enumerate(DIGIT_COLOURS):
         x, y = points[labels == digit].T
         ax.scatter(x, y, marker=f"${digit}$", s=36, color=colour, linewidths=0.4, label=digit)
-    ax.set_title(what, fontsize=11.5)
-    ax.set_xlabel(f"first direction, {shares[0]:.0%} of the variance", fontsize=10)
-    ax.set_ylabel(f"second direction, {shares[1]:.0%} of the variance", fontsize=10)
-    ax.tick_params(labelsize=9.5)
+    ax.set_title(what, fontsize=13)
+    ax.set_xlabel(f"first direction, {shares[0]:.0%} of the variance", fontsize=12)
+    ax.set_ylabel(f"second direction, {shares[1]:.0%} of the variance", fontsize=12)
+    ax.tick_params(labelsize=11)
     ax.legend(
-        title="digit", fontsize=9.5, title_fontsize=9.5, markerscale=1.5, loc="center left", bbox_to_anchor=(1, 0.5)
+        title="digit", fontsize=11, title_fontsize=11, markerscale=1.5, loc="center left", bbox_to_anchor=(1, 0.5)
     )
+    if pictures:
+        _put_pictures(ax, points, pictures, misread)
     fig.tight_layout()
+    drawn = f" {len(pictures)} of them are drawn as images, the misread in a thick frame." if pictures else ""
     show(
-        f"{what}: {len(points)} images as points in a plane, each drawn as its digit. The first direction holds "
-        f"{shares[0]:.1%} of the variance, the second {shares[1]:.1%}."
+        f"{what}: {len(points)} images as points in a plane, each drawn as its digit.{drawn} The first direction "
+        f"holds {shares[0]:.1%} of the variance, the second {shares[1]:.1%}."
     )
+
+
+def _put_pictures(
+    ax: plt.Axes, points: torch.Tensor, pictures: Mapping[int, torch.Tensor], misread: Sequence[int]
+) -> None:
+    """Draw images in the places of their points; one that would cover another stands below."""
+    width = (points[:, 0].max() - points[:, 0].min()).item()
+    before = []
+    for number, picture in pictures.items():
+        is_misread, place = number in misread, points[number]
+        is_covering = any((place - other).norm() < 0.04 * width for other in before)
+        before.append(place)
+        aside = (12, -44) if is_covering else (0, 0)
+        frame = {"edgecolor": RED if is_misread else "black", "linewidth": 3.5 if is_misread else 1}
+        small = OffsetImage(picture[0].numpy(), zoom=1.1, cmap="binary")
+        line = {"arrowstyle": "-"} if is_covering else None
+        box = {"xybox": aside, "boxcoords": "offset points", "arrowprops": line, "bboxprops": frame, "pad": 0.05}
+        ax.add_artist(AnnotationBbox(small, place.tolist(), **box))
+        if is_misread:
+            style = {"color": RED, "weight": "bold", "fontsize": 12, "ha": "center", "zorder": 5}
+            ground = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+            above = {"xytext": (aside[0], aside[1] + 22), "textcoords": "offset points"}
+            ax.annotate("misread", place.tolist(), **above, **style, bbox=ground)
 
 
 def draw_pixel_maps(image: torch.Tensor, maps: Sequence[tuple[str, torch.Tensor]], what: str) -> None:
     """Show an image and maps of its pixels, pairs of a title and numbers (28, 28), with the outline of the ink.
 
-    Each map has its own scale: orange is negative, white is 0, violet is positive.
+    Each map has its own scale, which stands above it: orange is negative, white is 0, violet is positive.
+    Two rows, the image to their left, if there are more than three maps.
     `what` says in a few words what is to be seen, for the alternative text.
     """
-    fig, axes = plt.subplots(1, len(maps) + 1, figsize=(3 * (len(maps) + 1), 3.2))
-    pictures = [axes[0].imshow(image[0].cpu().numpy(), cmap="binary", vmin=0, vmax=1)]
-    for ax, (_, values) in zip(axes[1:], maps):
-        limit = values.abs().max().item() or 1.0  # a map of zeros has no scale
-        pictures.append(ax.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit))
-        ax.contour(image[0].cpu().numpy(), levels=[0.5], colors="black", linewidths=1.2)
-    for ax, picture, title in zip(axes, pictures, ["image", *(title for title, _ in maps)]):
-        fig.colorbar(picture, ax=ax, shrink=0.72).ax.tick_params(labelsize=9.5)
-        ax.set_title(title, fontsize=11.5)
+    columns = len(maps) if len(maps) <= 3 else math.ceil(len(maps) / 2)
+    rows = math.ceil(len(maps) / columns)
+    fig, axes = plt.subplots(rows, columns + 1, figsize=(2.9 * (columns + 1), 3.5 * rows + 0.3), squeeze=False)
+    axes[0, 0].imshow(image[0].cpu().numpy(), cmap="binary", vmin=0, vmax=1)
+    axes[0, 0].set_title("image\n", fontsize=13)
+    for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
-    fig.tight_layout()
+        ax.set_frame_on(bool(ax.images))
+    for ax, (title, values) in zip(axes[:, 1:].flat, maps):
+        limit = values.abs().max().item() or 1.0  # a map of zeros has no scale
+        ax.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
+        ax.contour(image[0].cpu().numpy(), levels=[0.5], colors="black", linewidths=1.2)
+        ax.set_title(f"{title}\n{values.min():.2f} to {values.max():.2f}", fontsize=13)
+        ax.set_frame_on(True)
+    fig.text(0.5, 0.01, "orange: negative, white: 0, violet: positive", ha="center", fontsize=12)
+    fig.tight_layout(rect=(0, 0.08 / rows, 1, 1))
     ranges = [f"{' '.join(title.split())}, from {values.min():.2f} to {values.max():.2f}" for title, values in maps]
     show(f"{what}: the image, and beside it {len(maps)} maps of its pixels: {'; '.join(ranges)}.")
 
@@ -223,6 +281,7 @@ def draw_learning(
 ) -> None:
     """Show how a network learnt: its filters, the logits of one image, and its accuracy at each snapshot.
 
+    In the chart of the accuracy the batches are to scale.
     `snapshots` are those of `train_with_snapshots`; `accuracies` (fractions, 0..1) and `logits`,
     (snapshots, 10), belong to them in their order. `label` is that of the image.
     Raises ValueError if there is not one accuracy and one row of logits for each snapshot.
@@ -241,7 +300,9 @@ def draw_learning(
         ax = fig.add_subplot(grid[0, column])
         ax.imshow(tile(values, 4).numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
         ax.set_title(f"{batches}\nbatches", fontsize=13)
-        ax.axis("off")
+        ax.set(xticks=[], yticks=[], frame_on=False)
+        if column == 0:
+            number_rows(ax, values, 4)
         ax = fig.add_subplot(grid[1, column])
         bars = ax.barh(range(10), row.tolist(), color=BLUE, edgecolor="black")
         bars[label].set(facecolor=ORANGE, hatch="//")
@@ -253,17 +314,24 @@ def draw_learning(
     fig.axes[1].set_ylabel(f"logits (hatched: label {label})", fontsize=11.5)
     ax = fig.add_subplot(grid[2, :])
     percent = [100 * accuracy for accuracy in accuracies]
-    ax.plot(range(number), percent, "o-", color=BLUE)
-    for place, value in enumerate(percent):
-        ax.annotate(f"{value:.1f} %", (place, value), (0, 7), textcoords="offset points", ha="center", fontsize=11)
-    ax.set(xlim=(-0.5, number - 0.5), ylim=(0, 118))
-    ax.set_xticks(range(number), snapshots)
-    ax.set_xlabel("batches trained (not to scale)", fontsize=11.5)
-    ax.set_ylabel("accuracy in %", fontsize=11.5)
+    ax.plot(list(snapshots), percent, "o-", color=BLUE)
+    last, width = -math.inf, max(snapshots)
+    labelled = []  # the first snapshots lie too close together for a label each
+    for batches, value in zip(snapshots, percent):
+        if batches - last > 0.04 * width:
+            last = batches
+            labelled.append(batches)
+            style = {"textcoords": "offset points", "ha": "right", "fontsize": 12}
+            ax.annotate(f"{value:.1f} %", (batches, value), (-6, 5), **style)
+    ax.set(xlim=(-0.07 * width, 1.03 * width), ylim=(0, 115))
+    ax.set_xticks(labelled)
+    ax.set_xlabel("batches trained, to scale", fontsize=12)
+    ax.set_ylabel("accuracy in %", fontsize=12)
     ax.grid(alpha=0.3)
-    ax.tick_params(labelsize=11)
+    ax.tick_params(labelsize=12)
     course = ", ".join(f"{accuracy:.1%} after {batches}" for batches, accuracy in zip(snapshots, accuracies))
     show(
         f"{number} columns, one for each number of trained batches: above, the filters of conv1 on one scale, below "
-        f"them the logits of an image with the label {label}; at the bottom a line chart of the accuracy: {course}."
+        f"them the logits of an image with the label {label}; at the bottom a line chart of the accuracy over the "
+        f"batches, to scale: {course}."
     )

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.offsetbox import AnnotationBbox
 from torch import nn
 
 from mnist_lesson.further import inside, inside_plots
@@ -113,6 +114,11 @@ def test_draw_journey_shows_every_number_of_every_step(model, images, shown):
         assert ax.images[0].get_clim() == pytest.approx((0, 1 if name == "image" else step.max().item())), name
     for title, (name, step) in zip(titles()[1:7], list(steps.items())[1:]):
         assert title.startswith(name) and title.endswith(f"0 to {step.max():.2f}"), "what the colours stand for"
+    for ax, columns, height in zip(axes[1:5], (4, 4, 8, 8), (26, 13, 11, 5)):
+        firsts = [int(text.get_text()) for text in ax.get_yticklabels()]
+        assert firsts == list(range(0, 8 * columns, columns)), "each row says the number of its first map"
+        rows = [place // (height + 1) for place in ax.get_yticks()]
+        assert rows == list(range(8)), "the number stands beside its row"
     assert axes[0].images[0].get_cmap().name == "binary", "ink is dark"
     logits, probabilities = ([bar.get_height() for bar in ax.patches] for ax in axes[7:])
     assert logits == pytest.approx(steps["fc2"].tolist())
@@ -150,20 +156,32 @@ def test_label_and_prediction_may_be_the_same_digit(model, images, shown):
     assert plt.gcf().axes[-1].get_xticklabels()[prediction].get_text() == f"{prediction}\nlabel\nread"
 
 
-def test_draw_filters(model, shown):
+def test_draw_filters_puts_each_filter_beside_its_own_map(model, images, shown):
     filters = model.conv1.weight
-    inside_plots.draw_filters(filters, marked=8)
-    ax, scale = plt.gcf().axes
-    drawn = torch.tensor(ax.images[0].get_array().filled(float("nan")))
-    assert torch.equal(drawn[4:7, :3], filters[8, 0].detach()), "filter 8 begins the second row"
-    low, high = ax.images[0].get_clim()
-    assert -low == high == pytest.approx(filters.abs().max().item()), "0 must be white"
+    maps = dict(inside.record_steps(images[:1], model))["conv1 + ReLU"][0]
+    inside_plots.draw_filters(filters, maps, marked=8)
+    (ax,) = plt.gcf().axes
+    assert len(ax.images) == 64 and len(ax.texts) == len(ax.patches) == 32
+    for number in range(32):
+        kernel, values = ax.images[2 * number : 2 * number + 2]
+        assert torch.equal(torch.tensor(kernel.get_array()), filters[number, 0].detach()), number
+        assert torch.equal(torch.tensor(values.get_array()), maps[number]), number
+        low, high = kernel.get_clim()
+        assert -low == high == pytest.approx(filters.abs().max().item()), "0 must be white, one scale for all"
+        assert values.get_clim() == pytest.approx((0, maps.max().item())), "one scale for all maps"
+        (left, right, bottom, top), (map_left, *_, map_top) = kernel.get_extent(), values.get_extent()
+        assert right < map_left < right + 0.2 and top == map_top, "the map stands to the right of its filter"
+        assert (left, top) == pytest.approx((number % 4 * 2.6, number // 4 * 1.12)), "four pairs in a row"
+        assert ax.patches[number].get_xy() == (left, top), "the frame must lie around the filter"
+        x, y = ax.texts[number].get_position()
+        assert left - 0.2 < x < left and top < y < bottom, "the number stands beside its filter"
+    low, high = ax.get_xlim(), ax.get_ylim()
+    assert low[0] < 0 and low[1] > 3 * 2.6 + 2.08 and high[1] < 0 and high[0] > 7 * 1.12 + 1, "nothing is cut off"
     assert [text.get_text() for text in ax.texts] == [str(number) for number in range(32)]
     widths = [frame.get_linewidth() for frame in ax.patches]
     assert [number for number, width in enumerate(widths) if width > 1] == [8]
     assert [number for number, text in enumerate(ax.texts) if text.get_weight() == "bold"] == [8]
-    assert ax.patches[8].get_xy() == (-0.5, 3.5), "the frame must lie around the marked filter"
-    assert "Filter 8 is framed" in shown[0]
+    assert "Filter 8 is framed" in shown[0] and f"to {maps.max():.2f} (bright)" in shown[0]
 
 
 def test_draw_filter_shows_what_the_layer_computes(model, images, shown):
@@ -201,6 +219,24 @@ def test_plot_plane_draws_each_point_as_its_digit(shown):
     assert len(markers) == 10, "colour alone must not tell the digits apart"
     assert "31% of the variance" in ax.get_xlabel() and "20% of the variance" in ax.get_ylabel()
     assert shown[0].startswith("Something: 40 images") and "first direction holds 31.4%" in shown[0]
+    assert not ax.artists and "thick" not in shown[0], "no image was asked for"
+
+
+def test_plot_plane_draws_images_in_the_places_of_their_points(images, shown):
+    points = torch.tensor([[0.0, 0], [10, 0], [10, 0.1], [4, 8]])
+    pictures = {number: images[number] for number in (1, 2, 3)}
+    inside_plots.plot_plane(points, torch.arange(4), torch.tensor([0.3, 0.2]), "Something", pictures, misread=[3])
+    (ax,) = plt.gcf().axes
+    boxes = [artist for artist in ax.artists if isinstance(artist, AnnotationBbox)]
+    for box, (number, picture) in zip(boxes, pictures.items(), strict=True):
+        assert torch.equal(torch.tensor(box.offsetbox.get_data()), picture[0]), number
+        assert box.xy == pytest.approx(points[number].tolist()), number
+    assert [box.xybox == (0, 0) for box in boxes] == [True, False, True], "the second would cover the first"
+    assert [box.arrow_patch is None for box in boxes] == [True, False, True], "aside, with a line to its place"
+    thick = [box.patch.get_linewidth() > 2 for box in boxes]
+    words = [text for text in ax.texts if text.get_text() == "misread"]
+    assert thick == [False, False, True] and len(words) == 1 and words[0].xy == pytest.approx([4, 8])
+    assert "3 of them are drawn as images, the misread in a thick frame" in shown[0]
 
 
 def test_draw_pixel_maps(images, shown):
@@ -210,10 +246,20 @@ def test_draw_pixel_maps(images, shown):
     assert torch.equal(torch.tensor(axes[0].images[0].get_array()), images[0, 0])
     assert torch.equal(torch.tensor(axes[1].images[0].get_array()), values)
     assert axes[1].images[0].get_clim() == (-3, 3), "0 must be white"
-    assert [ax.get_title() for ax in axes] == ["image", "one\nmap", "nothing"]
+    assert titles() == ["image ", "one map -1.00 to 3.00", "nothing 0.00 to 0.00"], "with the range of each map"
     assert all(len(ax.collections) == 1 for ax in axes[1:]), "the outline of the ink shows where the digit is"
     assert all(ax.collections[0].levels.tolist() == [0.5] for ax in axes[1:]), "where there is half of the ink"
     assert "2 maps of its pixels: one map, from -1.00 to 3.00; nothing, from 0.00 to 0.00." in shown[0]
+
+
+def test_more_than_three_maps_stand_in_two_rows(images, shown):
+    maps = [(name, torch.rand(28, 28)) for name in "abcd"]
+    inside_plots.draw_pixel_maps(images[0], maps, "Four maps")
+    grid = plt.gcf().axes
+    assert [ax.get_title()[0:1] for ax in grid] == ["i", "a", "b", "", "c", "d"], "the image at the left of the first"
+    for ax, (_, values) in zip((*grid[1:3], *grid[4:6]), maps, strict=True):
+        assert torch.equal(torch.tensor(ax.images[0].get_array()), values)
+    assert not grid[3].images and not grid[3].get_frame_on(), "the empty place shows nothing"
 
 
 def test_draw_learning(shown):
@@ -238,8 +284,20 @@ def test_draw_learning(shown):
     limit = kept[6]["conv1.weight"].abs().max().item()
     assert all(ax.images[0].get_clim() == pytest.approx((-limit, limit)) for ax in axes[:6:2]), "one scale for all"
     assert axes[6].lines[0].get_ydata().tolist() == pytest.approx([10, 25, 90])
+    assert axes[6].lines[0].get_xdata().tolist() == [0, 2, 6], "to scale"
     assert [tick.get_text() for tick in axes[6].get_xticklabels()] == ["0", "2", "6"]
+    assert [text.get_text() for text in axes[6].texts] == ["10.0 %", "25.0 %", "90.0 %"]
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == [str(number) for number in range(0, 32, 4)]
     assert "10.0% after 0, 25.0% after 2, 90.0% after 6" in shown[0]
+
+
+def test_draw_learning_labels_no_two_places_that_lie_together(shown):
+    kept = {batches: CNN().state_dict() for batches in (0, 1, 10, 100)}
+    inside_plots.draw_learning(kept, [0.1, 0.2, 0.3, 0.4], torch.rand(4, 10), label=7)
+    ax = plt.gcf().axes[-1]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "10", "100"]
+    assert [text.get_text() for text in ax.texts] == ["10.0 %", "30.0 %", "40.0 %"]
+    assert len(ax.lines[0].get_xdata()) == 4, "the point without a label is there"
 
 
 def test_draw_learning_wants_one_of_each():
