@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -92,6 +93,16 @@ def shown(monkeypatch):
     for module in (plots, inside_plots, diagrams):
         monkeypatch.setattr(module, "show", texts.append)
     return texts
+
+
+@pytest.fixture
+def in_notebook(monkeypatch):
+    """Pretend to run in a notebook, and keep what it is given to display."""
+    outputs = []
+    display = SimpleNamespace(display=lambda data, raw: outputs.append(data))
+    ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=True), display=display)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    return outputs
 
 
 @pytest.fixture

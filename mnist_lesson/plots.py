@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import MaxNLocator
 
+from mnist_lesson.progress import kernel
 from mnist_lesson.results import History
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -30,8 +31,7 @@ def show(alt: str) -> None:
         raise ValueError("there is no figure to show: draw something first, in the same cell.")
     if not alt.strip():
         raise ValueError("describe the figure in a sentence: show('A bar chart of ...').")
-    ipython = sys.modules.get("IPython")  # in a notebook it is loaded
-    if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
+    if kernel() is None:
         plt.show()
         return
     png = io.BytesIO()
@@ -40,7 +40,7 @@ def show(alt: str) -> None:
     plt.close()
     source = base64.b64encode(png.getvalue()).decode()
     image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}">'
-    ipython.display.display({"text/html": image, "text/plain": alt}, raw=True)
+    sys.modules["IPython"].display.display({"text/html": image, "text/plain": alt}, raw=True)
 
 
 def show_digits(images: torch.Tensor, titles: Sequence[object], what: str, columns: int = 10) -> None:

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from tqdm.std import tqdm
 
@@ -16,9 +17,13 @@ def is_watched() -> bool:
     """Tell whether a person watches: a stored notebook would keep the bar as a line that never moves."""
     if isinstance(sys.stdout, io.StringIO):  # what is printed is collected, as by the checkers of the exercises
         return False
-    ipython = sys.modules.get("IPython")  # in a notebook it is loaded
-    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
-    if kernel is None:
+    if kernel() is None:
         return sys.stdout.isatty()
     # Each request to run a cell says whether input() could be answered: yes in a live notebook, no in unattended ones.
-    return kernel.get_parent("shell").get("content", {}).get("allow_stdin", False)
+    return kernel().get_parent("shell").get("content", {}).get("allow_stdin", False)
+
+
+def kernel() -> Any:
+    """Return the kernel of the notebook that this runs in, or None outside of one."""
+    ipython = sys.modules.get("IPython")  # in a notebook it is loaded
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None

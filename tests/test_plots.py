@@ -1,7 +1,6 @@
 """mnist_lesson.plots: each figure is drawn, shows what it is given, and says so in words."""
 
 import sys
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -11,12 +10,9 @@ from mnist_lesson import plots
 from mnist_lesson.results import History
 
 
-def test_show_gives_a_notebook_an_image_with_alternative_text(monkeypatch):
-    outputs = []
-    display = SimpleNamespace(display=lambda data, raw: outputs.append(data))
-    ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=True), display=display)
+def test_show_gives_a_notebook_an_image_with_alternative_text(request):
     plt.plot([1, 2])
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    outputs = request.getfixturevalue("in_notebook")  # not before: the first figure asks IPython for more
     plots.show('a "line" from 1 < 2')
     (data,) = outputs
     assert data["text/plain"] == 'a "line" from 1 < 2'

@@ -13,6 +13,7 @@ The checkers of a notebook are in the modules with its number.
 
 from collections.abc import Callable
 
+from mnist_lesson.checks.box import show_html, wrapped
 from mnist_lesson.checks.judge import SOLVED_FILE, load_solved
 from mnist_lesson.checks.nb01_setup import add_anywhere, device_of, seeded_numbers
 from mnist_lesson.checks.nb02_data import batch_count, count_classes, make_loaders, to_image
@@ -57,15 +58,21 @@ def all_checkers() -> list[Callable]:
 
 
 def progress() -> None:
-    """Print for each notebook which of its exercises are solved, and which are open."""
+    """Show for each notebook which of its exercises are solved, and which are open."""
     solved = load_solved()
+    lines, rows = [], []
     for notebook in sorted({int(checker.number.split(".")[0]) for checker in all_checkers()}):
         there = [checker for checker in all_checkers() if checker.number.startswith(f"{notebook}.")]
         still_open = [f"{checker.number} {checker.__name__}" for checker in there if checker.number not in solved]
-        line = f"notebook {notebook:>2}: {len(there) - len(still_open)} of {len(there)} solved"
-        print(f"{line}; open: {', '.join(still_open)}" if still_open else line)
+        done = f"{len(there) - len(still_open)} of {len(there)}"
+        line = f"notebook {notebook:>2}: {done} solved"
+        lines.append(wrapped(f"{line}; open: {', '.join(still_open)}" if still_open else line, indent=13))
+        rows.append((notebook, done, ", ".join(still_open) or "✓ none"))
     right = [number for number in FAULTS if kept_as(number) in solved]
-    print(f"diagnoses of notebook 10: {len(right)} of {len(FAULTS)} right")
+    lines.append(f"diagnoses of notebook 10: {len(right)} of {len(FAULTS)} right")
+    rows.append(("10, diagnoses", f"{len(right)} of {len(FAULTS)}", ""))
+    table = "".join(f"<tr>{''.join(f'<td>{entry}</td>' for entry in row)}</tr>" for row in rows)
+    show_html(f"<table><tr><th>notebook</th><th>solved</th><th>open</th></tr>{table}</table>", "\n".join(lines))
 
 
 def reset_progress() -> None:

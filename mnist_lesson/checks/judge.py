@@ -14,7 +14,6 @@ import math
 import os
 import random
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from mnist_lesson.checks.box import DONE, OPEN, TRY_AGAIN, show_box
 from mnist_lesson.checks.compare import CheckerFault, Failed, Hint, describe
 from mnist_lesson.checks.state import KINDS, changed, snapshot
 from mnist_lesson.files import write_whole
@@ -31,6 +31,7 @@ from mnist_lesson.results import RUNS_DIR
 MOST_OUTPUT = 20_000  # characters; more is taken for output without end
 
 SOLVED, NOT_YET, NOT_ATTEMPTED = "solved", "not yet", "not attempted"
+LOOKS = {SOLVED: DONE, NOT_YET: TRY_AGAIN, NOT_ATTEMPTED: OPEN}
 SOLVED_FILE = RUNS_DIR / "exercises.json"  # which exercises the learner has solved
 
 # Each verdict takes the seed of its random numbers from here: other ones each time, unless a test sets the variable.
@@ -57,14 +58,9 @@ class Verdict(NamedTuple):
     hint: str
     printed: str = ""
 
-    def __str__(self) -> str:
-        label = f"Exercise {self.number}, {self.name}: {self.state}"
-        if self.state == SOLVED:
-            return f"{label}."
-        sentences = f"{label}{' yet' if self.state == NOT_ATTEMPTED else ''}. {self.hint}"
-        shown = f"\nYour function printed:\n{self.printed}" if self.printed else ""
-        # Jupyter breaks long lines in the middle of a word.
-        return textwrap.fill(sentences, 100, break_long_words=False, break_on_hyphens=False) + shown
+    @property
+    def headline(self) -> str:
+        return f"Exercise {self.number}, {self.name}: {self.state}{' yet' if self.state == NOT_ATTEMPTED else ''}."
 
 
 def judge(
@@ -279,7 +275,7 @@ def exercise(
 ) -> Callable:
     """Make a checker of a function that takes a learner's function and raises Hint if it is wrong.
 
-    The checker is called with the learner's function, prints the verdict and keeps what was solved.
+    The checker is called with the learner's function, shows the verdict and keeps what was solved.
     `checker.judge(function)` returns the verdict instead, and keeps nothing. The arguments are those of `judge`.
     """
 
@@ -293,9 +289,9 @@ def exercise(
         def checker(function: Any, solution: bool = False) -> None:
             verdict = judged(function)
             if solution and verdict.state == SOLVED:
-                print(f"Exercise {number}, {name}: the solution passes.")
+                show_box(DONE, f"Exercise {number}, {name}: the solution passes.")
                 return
-            print(verdict)
+            show_box(LOOKS[verdict.state], verdict.headline, verdict.hint, verdict.printed)
             if verdict.state == SOLVED:
                 keep_solved(number)
 

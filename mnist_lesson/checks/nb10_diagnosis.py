@@ -5,9 +5,9 @@ against the fault. A diagnosis is right only if everything else is ruled out by 
 an unlucky one get the same answer.
 """
 
-import textwrap
 from typing import Any, NamedTuple
 
+from mnist_lesson.checks.box import DONE, OPEN, TRY_AGAIN, show_box
 from mnist_lesson.checks.compare import describe
 from mnist_lesson.checks.judge import keep_solved
 from mnist_lesson.further.examine import FURTHER_MEASUREMENTS, MEASUREMENTS, NAMES, Case, kind_of_network, load_ranges
@@ -24,16 +24,15 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(case: Case, fault: Any) -> None:
-    """Print whether a diagnosis is right, and keep it if it is. `case` is what `show_patient` returned.
+    """Show whether a diagnosis is right, and keep it if it is. `case` is what `show_patient` returned.
 
     Raises TypeError if it is not.
     """
     if not isinstance(case, Case):
         raise TypeError(f"Hand over what `show_patient` returned, then a word for the fault; found {describe(case)}.")
     state, reason = judged(case, fault)
-    text = f"Diagnosis of patient {case.number}: {state}. {reason}"
-    # Jupyter breaks long lines in the middle of a word.
-    print(textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False))
+    looks = {RIGHT: DONE, NOT_ATTEMPTED: OPEN}
+    show_box(looks.get(state, TRY_AGAIN), f"Diagnosis of patient {case.number}: {state}.", reason)
     if state == RIGHT and case.number in FAULTS:
         keep_solved(kept_as(case.number))
 

@@ -137,13 +137,6 @@ def test_what_the_function_prints_is_shown_if_it_is_wrong(capsys):
     assert "Your function printed:\nhere I am" in capsys.readouterr().out
 
 
-def test_a_long_hint_is_broken_between_words():
-    hint = "One sentence of many words. " * 20
-    lines = str(judge.Verdict("1.1", "double", judge.NOT_YET, hint)).splitlines()
-    assert len(lines) > 4 and max(map(len, lines)) <= 100
-    assert " ".join(lines) == f"Exercise 1.1, double: not yet. {hint}".strip()
-
-
 def test_exit_in_a_notebook_does_not_end_its_kernel():
     exercise_cell = "def flat_size(side):\n    exit()\n\n\nchecks.flat_size(flat_size)"
     sources = ["import time\nfrom mnist_lesson import checks", exercise_cell, "time.sleep(0.3)", "print(exit)"]
