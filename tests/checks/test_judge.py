@@ -142,7 +142,7 @@ def test_exit_in_a_notebook_does_not_end_its_kernel():
     sources = ["import time\nfrom mnist_lesson import checks", exercise_cell, "time.sleep(0.3)", "print(exit)"]
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
-    assert "stopped with SystemExit" in notebook.cells[1].outputs[0].text
+    assert "stopped with SystemExit" in notebook.cells[1].outputs[0].data["text/plain"]
     assert "Autocall" in notebook.cells[3].outputs[0].text, "and afterwards exit() is what it was"
 
 
