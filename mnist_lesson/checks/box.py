@@ -1,6 +1,7 @@
 """How a verdict looks: in a notebook a small box with a sign, elsewhere and for screen readers a text of two lines."""
 
 import html
+import re
 import sys
 import textwrap
 
@@ -17,7 +18,7 @@ def show_box(look: tuple[str, str], headline: str, text: str = "", printed: str 
     """
     shown = f"\nYour function printed:\n{printed}" if printed else ""
     sign, colour = look
-    parts = [f"<strong>{sign} {html.escape(headline)}</strong>", f"<div>{html.escape(text)}</div>" if text else ""]
+    parts = [f"<strong>{sign} {html.escape(headline)}</strong>", f"<div>{with_code(text)}</div>" if text else ""]
     if printed:
         parts.append(f"<div>Your function printed:</div><pre>{html.escape(printed)}</pre>")
     style = f"border: 1px solid {colour}; border-left-width: 6px; border-radius: 4px; padding: 0.4em 0.8em"
@@ -25,6 +26,11 @@ def show_box(look: tuple[str, str], headline: str, text: str = "", printed: str 
         f'<div style="{style}; max-width: 50em; margin: 0.3em 0">{"".join(parts)}</div>',
         wrapped(f"{headline} {text}") + shown,
     )
+
+
+def with_code(text: str) -> str:
+    """Return a text as markup in which what stands between backticks looks like code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def show_html(markup: str, text: str) -> None:

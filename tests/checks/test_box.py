@@ -29,6 +29,12 @@ def test_a_notebook_gets_a_box_and_the_same_words_as_text(in_notebook):
     )
 
 
+def test_code_in_a_hint_looks_like_code(in_notebook):
+    box.show_box(box.OPEN, "Exercise 1.1, double: not attempted yet.", "Is `x < 2` here?")
+    (data,) = in_notebook
+    assert "Is <code>x &lt; 2</code> here?" in data["text/html"] and "Is `x < 2` here?" in data["text/plain"]
+
+
 def test_each_state_has_a_sign_of_its_own():
     assert set(judge.LOOKS) == {judge.SOLVED, judge.NOT_YET, judge.NOT_ATTEMPTED}
     assert len({sign for sign, _ in judge.LOOKS.values()}) == 3
