@@ -32,8 +32,7 @@ def show(alt: str) -> None:
     if not alt.strip():
         raise ValueError("describe the figure in a sentence: show('A bar chart of ...').")
     if kernel() is None:
-        plt.show()
-        return
+        return plt.show()
     png = io.BytesIO()
     # Without the version of matplotlib in it, the same figure is the same file everywhere.
     plt.savefig(png, format="png", dpi=100, bbox_inches="tight", metadata={"Software": None})

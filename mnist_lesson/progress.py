@@ -3,7 +3,6 @@
 import io
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from tqdm.std import tqdm
 
@@ -23,7 +22,7 @@ def is_watched() -> bool:
     return kernel().get_parent("shell").get("content", {}).get("allow_stdin", False)
 
 
-def kernel() -> Any:
+def kernel() -> object | None:
     """Return the kernel of the notebook that this runs in, or None outside of one."""
     ipython = sys.modules.get("IPython")  # in a notebook it is loaded
     return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
