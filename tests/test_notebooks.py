@@ -275,6 +275,10 @@ def test_numbers_in_the_text_are_those_of_the_output():
     prose = cell_with_id("05_training", "run-notice").source
     assert re.findall(r"([\d.]+) %", prose)[:4] == [first[0], last[0], first[1], last[1]]
     assert lines[-1] == "Done"
+
+
+def test_the_claims_of_notebook_5_hold_in_its_stored_outputs():
+    """What the ten images are read as, at which learning rate training breaks, how far the training accuracy lags."""
     words = {4: "four", 9: "nine"}
     for cell_id, notice in (("ten-later", "ten-later-notice"), ("ten-trained", "save-text")):
         (read,) = outputs(cell_with_id("05_training", cell_id), "text/plain")

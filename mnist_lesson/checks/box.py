@@ -1,4 +1,4 @@
-"""How a verdict looks: in a notebook a small box with a sign, elsewhere and for screen readers a text of two lines."""
+"""How a verdict looks: in a notebook a small box with a sign, elsewhere the same words as plain text."""
 
 import html
 import re

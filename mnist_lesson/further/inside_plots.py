@@ -138,10 +138,10 @@ def draw_filters(filters: torch.Tensor, maps: torch.Tensor, marked: int) -> None
     limit, brightest = filters.abs().max().item(), maps.max().item()
     rows = math.ceil(len(filters) / 4)
     fig, ax = plt.subplots(figsize=(8.6, 1.1 * rows))
-    for number, (kernel, values) in enumerate(zip(filters[:, 0].detach().cpu(), maps.cpu())):
+    for number, (weights, values) in enumerate(zip(filters[:, 0].detach().cpu(), maps.cpu())):
         left, top = number % 4 * 2.6, number // 4 * 1.12  # a filter is 1 wide, a gap of 0.08, then its map
         places = ((left, left + 1, top + 1, top), (left + 1.08, left + 2.08, top + 1, top))
-        ax.imshow(kernel.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=places[0])
+        ax.imshow(weights.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, extent=places[0])
         ax.imshow(values.numpy(), cmap="viridis", vmin=0, vmax=brightest, extent=places[1])
         edge = {"edgecolor": "black", "linewidth": 3 if number == marked else 0.5}
         ax.add_patch(plt.Rectangle((left, top), 1, 1, fill=False, clip_on=False, **edge))
@@ -168,16 +168,16 @@ def draw_filter(image: torch.Tensor, model: nn.Module, number: int) -> None:
         before = model.conv1(image.unsqueeze(0).to(device))[0, number].cpu()  # (26, 26)
     after = before.relu()
     pooled = nn.functional.max_pool2d(after.unsqueeze(0), 2)[0]  # (13, 13)
-    kernel, bias = model.conv1.weight[number, 0].detach().cpu(), model.conv1.bias[number].item()
+    weights, bias = model.conv1.weight[number, 0].detach().cpu(), model.conv1.bias[number].item()
     fig, axes = plt.subplots(1, 5, figsize=(13, 3))
     axes[0].imshow(image[0].cpu().numpy(), cmap="binary", vmin=0, vmax=1)
     axes[0].set_title(f"image\n{_shape(image[0])}", fontsize=11)
-    limit = kernel.abs().max().item()
-    axes[1].imshow(kernel.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
+    limit = weights.abs().max().item()
+    axes[1].imshow(weights.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
     for row, column in torch.cartesian_prod(torch.arange(3), torch.arange(3)).tolist():
-        colour = "white" if abs(kernel[row, column]) > 0.6 * limit else "black"  # on a dark field
-        axes[1].text(column, row, f"{kernel[row, column]:.2f}", ha="center", va="center", fontsize=11, color=colour)
-    axes[1].set_title(f"filter {number}: {_shape(kernel)}\nbias {bias:.2f}", fontsize=11)
+        colour = "white" if abs(weights[row, column]) > 0.6 * limit else "black"  # on a dark field
+        axes[1].text(column, row, f"{weights[row, column]:.2f}", ha="center", va="center", fontsize=11, color=colour)
+    axes[1].set_title(f"filter {number}: {_shape(weights)}\nbias {bias:.2f}", fontsize=11)
     limit = before.abs().max().item()
     for ax, name, values in zip(axes[2:], ("filtered", "after ReLU", "after pooling"), (before, after, pooled)):
         ax.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from answers.common import repeats_first
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -107,14 +108,6 @@ def epoch_over_all_calls(history):
     return BEST_SO_FAR["epoch"]
 
 
-FIRST_EPOCH = []
-
-
-def epoch_of_first_call(history):
-    FIRST_EPOCH.append(epoch_by_loop(history))
-    return FIRST_EPOCH[0]
-
-
 RIGHT_BEST_EPOCH = {
     "index of the smallest": lambda h: h.test_loss.index(min(h.test_loss)) + 1,
     "loop": epoch_by_loop,
@@ -152,7 +145,7 @@ WRONG_BEST_EPOCH = {
     "sorts the list": epoch_and_sort,
     "adds to the list": epoch_and_note,
     "the best of all calls": epoch_over_all_calls,
-    "the answer of the first call": epoch_of_first_call,
+    "the answer of the first call": repeats_first(epoch_by_loop),
     "a text": lambda h: str(epoch_by_loop(h)),
     "a list": lambda h: [epoch_by_loop(h)],
     "a tensor with an axis": lambda h: torch.tensor([epoch_by_loop(h)]),
@@ -592,14 +585,6 @@ def read_and_go_back(model, image):
     return shares.argmax().item(), shares.max().item()
 
 
-FIRST_ANSWER = []
-
-
-def read_first_call(model, image):
-    FIRST_ANSWER.append(read_plain(model, image))
-    return FIRST_ANSWER[0]
-
-
 RIGHT_READ_DIGIT = {
     "eval, no_grad, unsqueeze": read_plain,
     "all modes put back": read_and_put_modes_back,
@@ -643,7 +628,7 @@ WRONG_READ_DIGIT = {
     "dropout switched off for good": read_without_dropout,
     "hook left behind": read_and_leave_hook,
     "gradients left in the weights": read_and_go_back,
-    "the answer of the first call": read_first_call,
+    "the answer of the first call": repeats_first(read_plain),
 }
 
 # Exercise 6.5: most_overconfident(table)

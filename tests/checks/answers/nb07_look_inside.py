@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from answers.common import repeats_first
 from torch import nn
 
 # Exercise 7.1: listen(model, layer, images)
@@ -239,14 +240,6 @@ def listen_one_by_one(model, layer, images):
     return [listen_plain(model, layer, image[None]) for image in images]
 
 
-HEARD_BEFORE = []
-
-
-def listen_with_old_list(model, layer, images):
-    HEARD_BEFORE.append(listen_plain(model, layer, images))
-    return HEARD_BEFORE[0]
-
-
 RIGHT_LISTEN = {
     "hook, try/finally, no_grad": listen_plain,
     "handle as a context, with record": listen_with_record,
@@ -287,7 +280,7 @@ WRONG_LISTEN = {
     "images changed in place": listen_and_scale_images,
     "gradients left in the weights": listen_and_go_back,
     "old gradients removed": listen_and_forget_gradients,
-    "what was heard in the first call": listen_with_old_list,
+    "what was heard in the first call": repeats_first(listen_plain),
 }
 
 # Exercise 7.2: first_share(features)
@@ -388,14 +381,6 @@ def share_of_first_axis(features):
     return (variances[0] / variances.sum()).item()
 
 
-FIRST_SHARES = []
-
-
-def share_of_first_call(features):
-    FIRST_SHARES.append(share_by_svd(features))
-    return FIRST_SHARES[0]
-
-
 RIGHT_FIRST_SHARE = {
     "singular values": share_by_svd,
     "covariance, NumPy": share_by_covariance,
@@ -435,7 +420,7 @@ WRONG_FIRST_SHARE = {
     "features centred in place": share_after_centring_in_place,
     "features shifted in place": share_and_shift,
     "features take part in gradients": share_and_record,
-    "the answer of the first call": share_of_first_call,
+    "the answer of the first call": repeats_first(share_by_svd),
 }
 
 # Exercise 7.3: fall_without(model, image, digit, row, column, size)
@@ -848,11 +833,6 @@ def contrast_at_middle_grey(model, image, digit, other):
 CONTRASTS = []
 
 
-def contrast_of_first_call(model, image, digit, other):
-    CONTRASTS.append(contrast_plain(model, image, digit, other))
-    return CONTRASTS[0]
-
-
 def contrast_added_up(model, image, digit, other):
     CONTRASTS.append(contrast_plain(model, image, digit, other))
     return torch.stack(CONTRASTS).sum(dim=0)
@@ -899,7 +879,7 @@ WRONG_CONTRAST = {
     "train mode left on": contrast_and_train,
     "image changed in place": contrast_and_step,
     "hook left behind": contrast_and_leave_hook,
-    "the answer of the first call": contrast_of_first_call,
+    "the answer of the first call": repeats_first(contrast_plain),
     "gradients of all calls added up": contrast_added_up,
 }
 
