@@ -5,6 +5,7 @@
     checks.diagnose(case, "leak")   judge your diagnosis of a patient of notebook 10
     checks.progress()               which exercises you have solved so far
     checks.reset_progress()         forget them
+    checks.certificate("your name") a page to print, when all are solved
 
 A checker calls your function with numbers and tensors drawn at random, and compares what it returns with what
 PyTorch or a plain formula gives. In notebook 10 it runs your whole program. It never reads your code.
@@ -48,6 +49,7 @@ from mnist_lesson.checks.nb10_clinic import (
     mend_20,
 )
 from mnist_lesson.checks.nb10_diagnosis import diagnose, kept_as
+from mnist_lesson.checks.page import write_certificate
 from mnist_lesson.further.faults import FAULTS
 
 
@@ -68,11 +70,39 @@ def progress() -> None:
         line = f"notebook {notebook:>2}: {done} solved"
         lines.append(wrapped(f"{line}; open: {', '.join(still_open)}" if still_open else line, indent=13))
         rows.append((notebook, done, ", ".join(still_open) or "✓ none"))
-    right = [number for number in FAULTS if kept_as(number) in solved]
-    lines.append(f"diagnoses of notebook 10: {len(right)} of {len(FAULTS)} right")
-    rows.append(("10, diagnoses", f"{len(right)} of {len(FAULTS)}", ""))
+    right = f"{diagnoses_right(solved)} of {len(FAULTS)}"
+    lines.append(f"diagnoses of notebook 10: {right} right")
+    rows.append(("10, diagnoses", right, ""))
+    if not unsolved(solved):
+        lines.append("All solved: checks.certificate('your name') makes a page to print.")
+        rows.append(("all solved", "", "checks.certificate('your name') makes a page to print"))
     table = "".join(f"<tr>{''.join(f'<td>{entry}</td>' for entry in row)}</tr>" for row in rows)
     show_html(f"<table><tr><th>notebook</th><th>solved</th><th>open</th></tr>{table}</table>", "\n".join(lines))
+
+
+def unsolved(solved: list[str]) -> list[str]:
+    """Return the numbers of the exercises that are still open."""
+    return [checker.number for checker in all_checkers() if checker.number not in solved]
+
+
+def diagnoses_right(solved: list[str]) -> int:
+    """Return how many patients of notebook 10 have got the right diagnosis."""
+    return sum(kept_as(number) in solved for number in FAULTS)
+
+
+def certificate(name: str) -> None:
+    """Write a page to print, with your name and the accuracy of your own network, when all exercises are solved."""
+    solved = load_solved()
+    still_open = unsolved(solved)
+    if still_open:
+        print(wrapped(f"The page is for those who have solved all exercises; open: {', '.join(still_open)}."))
+        return
+    try:
+        path = write_certificate(name, len(all_checkers()), diagnoses_right(solved))
+    except (OSError, ValueError) as error:
+        print(wrapped(f"The page shows the accuracy of your own network, and that is not to be had: {error}"))
+    else:
+        print(f"Open this file in a browser, and print it: {path}")
 
 
 def reset_progress() -> None:
