@@ -2,6 +2,7 @@
 
 import os
 import platform
+from importlib import metadata
 
 import torch
 
@@ -21,13 +22,11 @@ def choose_device() -> torch.device:
 
 def environment() -> dict[str, str]:
     """Return what someone who helps you must know about your machine, as name -> value."""
-    import torchvision  # here, since it takes a second and nothing else in this module needs it
-
     return {
         "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "Python": platform.python_version(),
         "PyTorch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": metadata.version("torchvision"),
         "PyTorch build": _build(),
         "accelerator": _accelerator_name(),
         "CPU cores": str(os.cpu_count()),

@@ -64,30 +64,32 @@ def show_digits(images: torch.Tensor, titles: Sequence[object], what: str, colum
 
 def plot_history(history: History) -> None:
     """Show accuracy and loss over the epochs, training and test, in two panels."""
+    draw_history(history)
+    ends = [f"{name} from {curve[0]:.3f} to {curve[-1]:.3f}" for name, curve in vars(history).items()]
+    show(f"Two line charts over {len(history)} epochs: {', '.join(ends)}.")
+
+
+def draw_history(history: History) -> Sequence[plt.Axes]:
+    """Draw accuracy in % and loss over the epochs, training and test, and return their two axes."""
     epochs = range(1, len(history) + 1)
-    fig, axes = plt.subplots(1, 2, figsize=(12, 4))
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     percent = [[100 * value for value in curve] for curve in (history.train_acc, history.test_acc)]
-    panels = {"accuracy in %": percent, "loss": (history.train_loss, history.test_loss)}
-    for ax, (name, (train_values, test_values)) in zip(axes, panels.items()):
-        ax.plot(epochs, train_values, "o-", color=BLUE, label="training")
-        ax.plot(epochs, test_values, "s--", color=RED, label="test")
-        ax.set(title=f"Training and test {name}", xlabel="epoch", ylabel=name, xlim=(0.5, len(history) + 0.5))
+    names = ("accuracy in % (guessing: 10 %)", "loss (guessing: 2.3)")
+    for ax, name, curves in zip(axes, names, (percent, (history.train_loss, history.test_loss))):
+        # Where both curves agree, the large circles show behind the small squares.
+        ax.plot(epochs, curves[0], "o-", color=BLUE, markersize=9, label="training")
+        ax.plot(epochs, curves[1], "s--", color=RED, markersize=5, label="test")
+        ax.set(title=name, xlabel="epoch", xlim=(0.5, len(history) + 0.5))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(alpha=0.3)
-        ax.legend()
-    fig.tight_layout()
-    show(
-        f"Two line charts over {len(history)} epochs. Accuracy: training from {history.train_acc[0]:.1%} to "
-        f"{history.train_acc[-1]:.1%}, test from {history.test_acc[0]:.1%} to {history.test_acc[-1]:.1%}. "
-        f"Loss: training from {history.train_loss[0]:.3f} to {history.train_loss[-1]:.3f}, "
-        f"test from {history.test_loss[0]:.3f} to {history.test_loss[-1]:.3f}."
-    )
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+    return axes
 
 
 def plot_confusion(matrix: torch.Tensor) -> None:
     """Show a confusion matrix, (classes, classes): row = label, column = prediction."""
     mistakes = matrix - torch.diag(matrix.diag())  # beside the thousands on the diagonal all others would look white
-    fig, ax = plt.subplots(figsize=(7, 6.2))
+    _, ax = plt.subplots(figsize=(7, 6.2), layout="constrained")
     ax.imshow(mistakes.numpy(), cmap="Oranges")
     for row, counts in enumerate(matrix.tolist()):
         for column, count in enumerate(counts):
@@ -96,7 +98,6 @@ def plot_confusion(matrix: torch.Tensor) -> None:
             ax.text(column, row, count or "·", ha="center", va="center", **style)
     ax.set(xlabel="prediction", ylabel="label", title="How often was each digit taken for each?")
     ax.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
-    fig.tight_layout()
     row, column = divmod(mistakes.argmax().item(), len(matrix))  # argmax counts along the rows
     show(
         f"Confusion matrix of {matrix.sum()} images. {matrix.diag().sum()} are on the diagonal, so right. "

@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from matplotlib.ticker import MaxNLocator
 
 from mnist_lesson import plots
 from mnist_lesson.data import load_mnist
@@ -32,12 +30,11 @@ from mnist_lesson.further.watch import (
     watch,
     way_of_weights,
 )
-from mnist_lesson.plots import BLUE, RED, plot_confusion, show_digits
+from mnist_lesson.plots import draw_history, plot_confusion, show_digits
 from mnist_lesson.results import History, confusion_matrix
 from mnist_lesson.stored import STORED_DIR
 
 FURTHER_MEASUREMENTS = 3  # as many may be asked for
-GUESSING = 0.1, math.log(10)  # accuracy and loss of a network that takes all ten digits for equally likely
 HUGE_LOSS = 20  # larger ones flatten all others, unless the axis is logarithmic
 
 NAMES = {  # of all that is measured; the first five everybody gets to see
@@ -167,32 +164,19 @@ def _draw_curves(history: History) -> None:
 
     Only if a loss has exploded, its axis is logarithmic.
     """
-    epochs = range(1, len(history) + 1)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    panels = (left, 100, history.train_acc, history.test_acc), (right, 1, history.train_loss, history.test_loss)
-    for (ax, factor, train_values, test_values), guess in zip(panels, GUESSING):
-        # Where both curves agree, the large circles show behind the small squares.
-        ax.plot(epochs, [factor * value for value in train_values], "o-", color=BLUE, markersize=9, label="training")
-        ax.plot(epochs, [factor * value for value in test_values], "s--", color=RED, markersize=5, label="test")
-        ax.axhline(factor * guess, color="black", linestyle=":", zorder=1, label="guessing:\n10 % right,\nloss 2.3")
-        ax.set(xlabel="epoch", xlim=(0.5, len(history) + 0.5))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        ax.grid(alpha=0.3)
+    left, right = draw_history(history)
+    for ax, guess in ((left, 10), (right, math.log(10))):
+        ax.axhline(guess, color="black", linestyle=":", zorder=1)
     losses = [loss for loss in (*history.train_loss, *history.test_loss) if 0 < loss < math.inf]
     highest = max(losses, default=0)
-    left.set(title="accuracy in %", ylim=(0, 100))
-    right.set(title="loss", ylim=(0, max(3, 1.1 * highest)))
+    left.set_ylim(0, 100)
+    right.set_ylim(0, max(3, 1.1 * highest))
     if highest > HUGE_LOSS:
         ends = min(1, min(losses) / 2), 10 ** math.ceil(math.log10(highest))
-        right.set(title="loss, logarithmic axis", yscale="log", ylim=ends)
+        right.set(title="loss, logarithmic axis (guessing: 2.3)", yscale="log", ylim=ends)
         right.yaxis.set_major_formatter("{x:,g}")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside right center")
-    plots.show(
-        f"Two line charts over {len(history)} epochs, with a line for guessing. Accuracy: training from "
-        f"{history.train_acc[0]:.1%} to {history.train_acc[-1]:.1%}, test from {history.test_acc[0]:.1%} to "
-        f"{history.test_acc[-1]:.1%}. Loss: training from {history.train_loss[0]:.3f} to "
-        f"{history.train_loss[-1]:.3f}, test from {history.test_loss[0]:.3f} to {history.test_loss[-1]:.3f}."
-    )
+    ends = [f"{name} from {curve[0]:.3f} to {curve[-1]:.3f}" for name, curve in vars(history).items()]
+    plots.show(f"Two line charts over {len(history)} epochs, with dotted lines for guessing: {', '.join(ends)}.")
 
 
 def _print_results(case: Case, results: dict[str, float]) -> None:
