@@ -15,3 +15,9 @@ the exercises, `stored/` the results that took long to make.
 
 Importing `mnist_lesson` alone costs nothing: import the module that you need.
 """
+
+import os
+
+# PyTorch reads this when it is imported, so each notebook imports `mnist_lesson` first. Threads that wait for each
+# other then sleep. Else they spin, and where other programs keep the processor busy, training takes ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -8,7 +8,8 @@ improved recipe, and PyTorch's example. Single timings vary, so medians are comp
 20 minutes. Writes `build/bench.json`, and `build/bench_growth.png`: seconds an epoch against the number of
 images, the size of a batch, and the width of the network.
 
-Before that, in a second, it times `prepare` of notebook 08 on a photo of 12 megapixels.
+Before that, it times `prepare` of notebook 08 on a photo of 12 megapixels, and a training of notebook 10 alone and
+beside busy programs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (0, 1)]  # this folder, and that of install.py
 
+from busy import measure_busy
 from contestants import CONTESTANTS, ENOUGH, PHOTO
 from growth import draw_growth, measure_growth
 from install import ROOT, use_lesson_python
@@ -37,6 +39,7 @@ def main() -> None:
 
     photo = in_own_python(PHOTO)
     print(f"a photo of 12 megapixels: {json.dumps(photo)}", flush=True)
+    busy = measure_busy(ROUNDS)
     results = {name: [] for name in CONTESTANTS}
     for number in range(ROUNDS):
         for name in CONTESTANTS if number % 2 == 0 else reversed(CONTESTANTS):
@@ -49,6 +52,7 @@ def main() -> None:
         "date": date.today().isoformat(),
         "environment": environment(),
         "a photo of 12 megapixels": photo,
+        "five epochs of notebook 10: seconds": busy,
         "medians": medians,
         "rounds": results,
         "growth: seconds an epoch of 60,000 images": growth,
