@@ -11,7 +11,11 @@ quoted = '$(subst ','\'',$(1))'
 # All variables that stand on the command line go to the script, so that it can refuse a misspelt one. One that
 # the environment happens to hold, such as a SEED of something else, does not count.
 GIVEN = $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-PARAMETERS = $(foreach name,$(filter-out PYTHON SUBMISSIONS,$(GIVEN)),$(call quoted,$(name)=$(value $(name))))
+PARAMETERS = $(foreach name,$(filter-out PYTHON SUBMISSIONS TORCH,$(GIVEN)),$(call quoted,$(name)=$(value $(name))))
+# Which build of PyTorch the set-up installs.
+ifneq ($(filter TORCH,$(GIVEN)),)
+export MNIST_LESSON_TORCH = $(TORCH)
+endif
 SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 
 .PHONY: help execute test browser-test lab student instructor check refresh bench clean
@@ -19,6 +23,7 @@ SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 help:
 	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
 	@echo "               with other settings: make execute EPOCHS=1 BATCH_SIZE=64 LEARN_RATE=0.05 SEED=7"
+	@echo "               which PyTorch is installed: make execute TORCH=cpu (or cuda, pypi; auto fits the hardware)"
 	@echo "make test      run all tests (sets up everything the first time)"
 	@echo "make browser-test   run the notebooks as a learner does, in JupyterLab and Chromium"
 	@echo "make lab       open JupyterLab on the first notebook"

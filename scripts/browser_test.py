@@ -48,7 +48,8 @@ from browser import (
     sentence,
     watch_errors,
 )
-from install import ROOT, in_own_venv, pip_install, use_lesson_python
+from install import ROOT, use_lesson_python
+from packages import in_own_venv, install_lesson
 from processes import end_process_tree
 
 from notebooks import chosen_notebooks
@@ -113,7 +114,7 @@ def missing_extras() -> str | None:
     """Say which packages are missing, or return None. In `.venv` they are installed, and nowhere else."""
     missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
     if missing and in_own_venv():
-        pip_install(".[browser,draw]", "what the browser test needs")
+        install_lesson(".[browser,draw]", "what the browser test needs")
         importlib.invalidate_caches()
     elif missing:
         command = 'python -m pip install -e ".[browser,draw]"'

@@ -17,15 +17,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-READY = VENV / "lesson-ready"  # names the packages that were installed
-VENV_PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-SETTINGS = ROOT / "build" / "settings"  # instead of the user's own; it stays, since Matplotlib's list of fonts is slow
+from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, make_venv, missing_packages
+
+SETTINGS = BUILD / "settings"  # instead of the user's own; it stays, since Matplotlib's list of fonts is slow
 
 # Settings of the user that would change what Python, Jupyter and Matplotlib do. Kept are those that only
 # say where caches go and how text is printed.
@@ -35,19 +31,6 @@ OTHER_SETTINGS = re.compile(r"(MPL|MATPLOTLIB|IPYTHON).*|JUPYTER_PATH")
 # The folders for data stay: the files with the keys of kernels lie there, and must not be readable for others,
 # which a shared folder with the lesson may not allow.
 JUPYTER_SETTINGS = re.compile(r"JUPYTER(?!_(DATA|RUNTIME)_DIR$).*|JPY_.*")
-
-CAUSES = [  # what pip's and Python's messages show, and what helps
-    (r"No space left|not enough space|Disk quota exceeded", "the disk is full: free about 6 GB, then run this again."),
-    (
-        r"Read-only file system|Permission denied|Access is denied",
-        "its folder cannot be written to: copy the lesson to a folder of your own, then run this again.",
-    ),
-    (
-        r"NewConnectionError|NameResolutionError|Temporary failure in name|getaddrinfo|Network is unreachable|timed? ?out"
-        r"|ProxyError|SSLError|Connection (refused|reset|aborted|broken)|Max retries exceeded|IncompleteRead",
-        "the packages could not be downloaded: check the network, then run this again.",
-    ),
-]
 
 
 def use_lesson_python(keep_jupyter: bool = False) -> None:
@@ -142,121 +125,11 @@ def refuse_files_in_the_way(folders: list[Path]) -> None:
                 )
 
 
-def in_own_venv() -> bool:
-    """Tell whether this Python is the one of `.venv`."""
-    return Path(sys.prefix).resolve() == VENV.resolve()
-
-
 def in_active_environment() -> bool:
     """Tell whether this Python belongs to a virtual environment or to a conda environment besides base."""
     is_conda = (Path(sys.prefix) / "conda-meta").is_dir()
     is_conda_base = (Path(sys.prefix) / "condabin").is_dir()
     return sys.prefix != sys.base_prefix or (is_conda and not is_conda_base)
-
-
-def requirements() -> list[str]:
-    """Return the packages that pyproject.toml names, such as 'torch>=2.7' or 'nbval>=0.11,<0.12'."""
-    import tomllib
-
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-
-
-def missing_packages() -> list[str]:
-    """Return the required packages that this Python lacks or has in another version than asked for."""
-    return [requirement for requirement in requirements() if not is_installed(requirement)]
-
-
-def is_installed(requirement: str) -> bool:
-    """Tell whether this Python has a package in the version asked for, such as 'nbval>=0.11,<0.12'.
-
-    Only >= and < are known. Raises ValueError for anything else.
-    """
-    name, bounds = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
-    try:
-        version = _numbers(metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return False
-    for bound in filter(None, bounds.split(",")):
-        parts = re.fullmatch(r"(>=|<)([\d.]+)", bound)
-        if not parts:
-            raise ValueError(f"Expected bounds such as >=1.2,<2 in pyproject.toml, found {requirement!r}.")
-        limit = _numbers(parts[2])
-        if not (version >= limit if parts[1] == ">=" else version < limit):
-            return False
-    return True
-
-
-def _numbers(version: str) -> list[int]:
-    """Turn '2.14.1+cpu' into [2, 14, 1], which compares as versions do."""
-    numbers = [int(number) for number in re.findall(r"\d+", version.split("+")[0])]
-    while numbers and numbers[-1] == 0:  # 2.0 is 2
-        numbers.pop()
-    return numbers
-
-
-def make_venv() -> None:
-    """Make `.venv` and install the lesson in it, unless that was done for these very packages."""
-    packages = "\n".join(requirements())
-    if VENV_PYTHON.exists() and READY.is_file() and READY.read_text(encoding="utf-8") == packages:
-        return
-    if in_own_venv() and not missing_packages():  # somebody filled it by hand
-        return
-    if not in_own_venv():
-        print(f"Making a virtual environment in {VENV}.", flush=True)
-        # On one that is there already this mends what an earlier stop left undone.
-        clear = [] if VENV_PYTHON.exists() else ["--clear"]
-        run_or_exit(
-            [sys.executable, "-m", "venv", *clear, str(VENV)],
-            "could not make a virtual environment (Python's own message is above; "
-            "Debian and Ubuntu need the package python3-venv)",
-        )
-    print("Installing the packages of the lesson. PyTorch is large: this takes minutes, but only once.", flush=True)
-    pip_install(".", "the packages")
-    with suppress(OSError):  # without this note the next run asks pip again, which is quick
-        READY.write_text(packages, encoding="utf-8")
-
-
-def pip_install(what: str, in_words: str) -> None:
-    """Install the lesson in `.venv`: "." or, with extras, ".[draw]"; end with a sentence if that fails.
-
-    The path is relative, since pip would take the end of a folder named `lesson[1]` for an extra.
-    """
-    for name in ("TARGET", "PREFIX", "ROOT", "DRY_RUN"):  # the user's, for another Python than ours
-        os.environ.pop(f"PIP_{name}", None)
-    os.environ["PIP_USER"] = "0"  # also where pip's configuration file says otherwise
-    run_or_exit(
-        [str(VENV_PYTHON), "-P", "-m", "pip", "install", "--disable-pip-version-check", "-e", what],
-        f"could not install {in_words} (pip's own message is above)",
-    )
-
-
-def run_or_exit(command: list[str], sentence: str) -> None:
-    """Run a command in the repository; if it fails, end with the sentence and the cause, as far as it shows."""
-    try:
-        code, said = run(command)
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. Run this again to go on.")
-    if code:
-        cause = cause_of_failure(said)
-        sys.exit(f"The lesson {sentence}{': ' + cause if cause else '.'}")
-
-
-def cause_of_failure(said: str) -> str:
-    """Return what the last known message in a program's words shows, or "" if none of them is known."""
-    last = [(match.end(), cause) for pattern, cause in CAUSES for match in re.finditer(pattern, said, flags=re.I)]
-    return max(last)[1] if last else ""
-
-
-def run(command: list[str]) -> tuple[int, str]:
-    """Run a command in the repository and return its exit status and its error messages, which are shown too."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="backslashreplace"
-    )
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        print(line, end="", file=sys.stderr, flush=True)
-    return process.wait(), "".join(lines)
 
 
 def become(command: list[str]) -> None:

@@ -183,7 +183,7 @@ def pretend_that_the_extras_are_missing(monkeypatch, own_venv):
     monkeypatch.setattr(browser_test, "find_chromium", lambda: "chromium")
     monkeypatch.setattr(browser_test.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(browser_test, "in_own_venv", lambda: own_venv)
-    monkeypatch.setattr(browser_test, "pip_install", lambda what, in_words: installed.append(what))
+    monkeypatch.setattr(browser_test, "install_lesson", lambda what, in_words: installed.append(what))
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     return installed
 

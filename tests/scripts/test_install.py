@@ -1,17 +1,16 @@
 """scripts/install.py: the right Python, and nothing is installed where it should not be."""
 
 import ast
-import importlib.metadata
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import install
+import packages
 import pytest
 from install import ROOT
 
@@ -26,22 +25,11 @@ def calls(monkeypatch, tmp_path):
     calls = []
     before = dict(os.environ)
     monkeypatch.setattr(install, "SETTINGS", tmp_path / "settings")
-    monkeypatch.setattr(install, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(install, "READY", tmp_path / ".venv" / "lesson-ready")
-    monkeypatch.setattr(install, "VENV_PYTHON", tmp_path / ".venv" / "python")
+    monkeypatch.setattr(install, "make_venv", lambda: calls.append("make .venv"))
     monkeypatch.setattr(install, "become", lambda command: calls.append(("become", command[0])))
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(ROOT)])
     for name in [name for name in os.environ if name.startswith(("PYTHON", "JUPYTER"))]:
         del os.environ[name]
-
-    def run(command):
-        calls.append(command)
-        if "venv" in command:
-            (tmp_path / ".venv").mkdir(exist_ok=True)
-            (tmp_path / ".venv" / "python").touch()
-        return 0, ""
-
-    monkeypatch.setattr(install, "run", run)
     yield calls
     os.environ.clear()
     os.environ.update(before)
@@ -60,43 +48,7 @@ def this_python_is(monkeypatch, tmp_path, kind):
 def test_a_base_python_makes_a_venv_and_gets_nothing_itself(monkeypatch, tmp_path, calls, kind):
     this_python_is(monkeypatch, tmp_path, kind)
     install.use_lesson_python()
-    make, fill, restart = calls
-    assert make[:3] == [sys.executable, "-m", "venv"]
-    assert fill[0] == str(install.VENV_PYTHON) and fill[-2:] == ["-e", "."]
-    assert restart == ("become", str(install.VENV_PYTHON))
-
-
-def test_the_second_time_nothing_is_installed(monkeypatch, tmp_path, calls):
-    this_python_is(monkeypatch, tmp_path, "system")
-    install.use_lesson_python()
-    calls.clear()
-    install.use_lesson_python()
-    assert calls == [("become", str(install.VENV_PYTHON))]
-
-
-def test_a_venv_that_was_left_half_made_is_mended(monkeypatch, tmp_path, calls):
-    this_python_is(monkeypatch, tmp_path, "system")
-    install.VENV_PYTHON.parent.mkdir()
-    install.VENV_PYTHON.touch()
-    install.use_lesson_python()
-    assert ["venv" in calls[0], "pip" in calls[1]] == [True, True]
-
-
-def test_ones_own_venv_filled_by_hand_needs_no_network(monkeypatch, tmp_path, calls):
-    this_python_is(monkeypatch, tmp_path, "venv")
-    monkeypatch.setattr(install, "VENV", tmp_path / "venv")
-    install.use_lesson_python()
-    assert calls == []
-
-
-def test_an_interrupted_installation_goes_on_the_next_time(monkeypatch, tmp_path, calls):
-    this_python_is(monkeypatch, tmp_path, "system")
-    monkeypatch.setattr(install, "run", lambda command: ("pip" in command, ""))  # pip fails
-    install.VENV_PYTHON.parent.mkdir()
-    install.VENV_PYTHON.touch()
-    with pytest.raises(SystemExit, match="could not install the packages"):
-        install.use_lesson_python()
-    assert not install.READY.exists()
+    assert calls == ["make .venv", ("become", str(install.VENV_PYTHON))]
 
 
 @pytest.mark.parametrize("kind", ["venv", "conda"])
@@ -120,7 +72,8 @@ def test_a_relative_folder_for_runs_or_data_is_meant_from_where_the_script_was_s
 @pytest.mark.parametrize("kind, command", [("venv", "pip install -e ."), ("conda", "conda env update")])
 def test_an_active_environment_that_lacks_something(monkeypatch, tmp_path, calls, kind, command):
     this_python_is(monkeypatch, tmp_path, kind)
-    monkeypatch.setattr(install, "requirements", lambda: ["torch>=2.6", "no-such-package>=1.0", "numpy>=99,<100"])
+    wanted = ["torch>=2.6", "no-such-package>=1.0", "numpy>=99,<100"]
+    monkeypatch.setattr(packages, "requirements", lambda: wanted)
     with pytest.raises(SystemExit) as stop:
         install.use_lesson_python()
     assert re.search(rf"lacks no-such-package>=1.0, numpy>=99,<100: .*{command}", str(stop.value))
@@ -134,32 +87,6 @@ def test_an_old_python_is_refused(monkeypatch, calls):
     assert calls == []
 
 
-@pytest.mark.parametrize(
-    "version, bounds, fits",
-    [
-        ("2.14.1+cpu", ">=2.6", True),
-        ("2.5.1", ">=2.6", False),
-        ("3.10", ">=3.8", True),
-        ("0.11.0", ">=0.11,<0.12", True),
-        ("0.11.9", ">=0.11,<0.12", True),
-        ("0.12.0", ">=0.11,<0.12", False),
-        ("0.12", ">=0.11,<0.12.0", False),
-        ("0.10", ">=0.11,<0.12", False),
-        ("2.0", ">=2.0.0", True),
-        ("0.1", "", True),
-    ],
-)
-def test_versions_are_compared_as_numbers(monkeypatch, version, bounds, fits):
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
-    assert install.is_installed(f"some-package{bounds}") == fits
-
-
-def test_a_bound_of_another_kind_is_an_error(monkeypatch):
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0")
-    with pytest.raises(ValueError, match="Expected bounds such as .* found 'some-package==1.0'"):
-        install.is_installed("some-package==1.0")
-
-
 def bounds(lines):
     return {
         re.sub("^pytorch", "torch", name.replace("_", "-")): bounds
@@ -170,7 +97,7 @@ def bounds(lines):
 def test_conda_and_pip_ask_for_the_same():
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     conda = bounds(re.findall(r"^  - (.*)$", text.split("dependencies:")[1], flags=re.M))
-    assert conda == {"python": PROJECT["requires-python"], **bounds(install.requirements())}
+    assert conda == {"python": PROJECT["requires-python"], **bounds(packages.requirements())}
     assert not re.search(r"^\s*-\s*pip:", text, flags=re.M), "pip inside conda could bring a second torch"
 
 
@@ -265,73 +192,6 @@ def test_files_of_another_name_are_welcome(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "random").mkdir()  # without __init__.py, Python takes the true one
     install.refuse_files_in_the_way([tmp_path, ROOT, ROOT / "notebooks"])
-
-
-@pytest.mark.parametrize(
-    "said, cause",
-    [
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
-        (
-            "ERROR: Could not install packages: [Errno 30] Read-only file system: '/lesson/.venv'",
-            "cannot be written to",
-        ),
-        ("Error: [Errno 13] Permission denied: '/lesson/.venv'", "cannot be written to"),
-        (
-            "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(': Failed to establish a "
-            "new connection: [Errno -3] Temporary failure in name resolution')': /simple/torch/\n"
-            "ERROR: No matching distribution found for torch>=2.7",
-            "check the network",
-        ),
-        (
-            "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadTimeoutError'\n"
-            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-            "the disk is full",
-        ),
-        (
-            "WARNING: Cache entry deserialization failed, entry ignored: [Errno 13] Permission denied\n"
-            "WARNING: Retrying (Retry(total=0)) after connection broken by 'ConnectTimeoutError'",
-            "check the network",
-        ),
-        ("ERROR: No matching distribution found for torch>=2.7", ""),
-        ("error: subprocess-exited-with-error", ""),
-        ("", ""),
-    ],
-)
-def test_a_failed_installation_is_told_with_its_cause_or_none(monkeypatch, calls, said, cause):
-    monkeypatch.setattr(install, "run", lambda command: (1, said))
-    with pytest.raises(SystemExit) as stop:
-        install.pip_install(".", "the packages")
-    start = "The lesson could not install the packages (pip's own message is above)"
-    assert stop.value.code.startswith(start) and cause in stop.value.code
-    assert cause or stop.value.code == f"{start}."
-
-
-def test_messages_are_shown_and_kept(capfd):
-    code = "import sys; print('progress'); print('Zürich failed', file=sys.stderr); sys.exit(3)"
-    assert install.run([sys.executable, "-X", "utf8", "-c", code]) == (3, "Zürich failed\n")
-    out, err = capfd.readouterr()
-    assert out == "progress\n" and err.endswith(" failed\n")
-
-
-def test_pip_takes_a_folder_with_brackets_and_leaves_the_users_settings_aside(monkeypatch, tmp_path, calls):
-    """pip itself prepares the installation of a small copy, and installs nothing."""
-    if not (install.is_installed("pip>=22") and install.is_installed("setuptools>=77")):
-        pytest.skip("needs pip, and setuptools 77 to build without a network")
-    copy = tmp_path / "repo[1]"
-    copy.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
-    for package in ("mnist_lesson", "mnist_lesson/checks", "mnist_lesson/further", "mnist_lesson/stored"):
-        (copy / package).mkdir()
-        (copy / package / "__init__.py").touch()
-    monkeypatch.setattr(install, "ROOT", copy)
-    monkeypatch.setattr(install, "VENV_PYTHON", sys.executable)
-    os.environ.update(PIP_USER="1", PIP_TARGET=str(tmp_path / "elsewhere"))
-    install.pip_install(".", "the packages")
-    only_try = ["--dry-run", "--no-deps", "--no-build-isolation", "--no-index"]
-    result = subprocess.run([*calls[0], *only_try], cwd=copy, capture_output=True, text=True)
-    assert result.returncode == 0 and "Would install mnist-lesson" in result.stdout, result.stdout + result.stderr
-    assert not (tmp_path / "elsewhere").exists()
 
 
 # What a user's machine may hold, and what a kernel says of it. Each line of it would change or stop the lesson.
