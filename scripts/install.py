@@ -1,5 +1,7 @@
 """Run a script of this folder in a Python that has all packages of the lesson, and by the lesson's own settings.
 
+    python scripts/install.py       set up, and do nothing else
+
 Every script that needs packages calls `use_lesson_python()` before it imports any. Which Python it uses:
 - In an active virtual environment or conda environment: that one, as it is. Nothing is installed
   there; if something is missing, one sentence says what and how to get it.
@@ -18,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # where packages.py is
 
 from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, make_venv, missing_packages
 
@@ -143,3 +147,8 @@ def become(command: list[str]) -> None:
             sys.exit(process.wait())
         except KeyboardInterrupt:
             continue
+
+
+if __name__ == "__main__":
+    use_lesson_python()
+    print(f"The lesson is ready in {sys.prefix}.")

@@ -298,3 +298,14 @@ def test_no_place_for_settings_at_all_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(install.tempfile, "mkdtemp", full)
     with pytest.raises(SystemExit, match="Neither .*settings .* can be written to: free some space"):
         install.settings_folder()
+
+
+def test_the_dev_container_sets_up_the_lesson_with_a_python_that_it_supports():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    program, script = container["postCreateCommand"].split()
+    assert program == "python" and (ROOT / script).is_file()
+    assert container["containerEnv"]["MNIST_LESSON_TORCH"] in packages.BUILDS
+    version = re.search(r"/python:(3\.\d+)-", container["image"])[1]
+    assert f'"{version}"' in (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"), "CI tries it"
+    interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert interpreter == "${containerWorkspaceFolder}/.venv/bin/python"
