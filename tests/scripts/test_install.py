@@ -146,8 +146,8 @@ def is_program(script):
     return any(isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'" for node in tree.body)
 
 
-# Cleaning needs no packages, and learner_process is started by check_submissions.
-OTHERS = ("clean", "learner_process")
+# Cleaning and the doctor need no packages, and learner_process is started by check_submissions.
+OTHERS = ("clean", "doctor", "learner_process")
 STARTED = [path for path in sorted((ROOT / "scripts").rglob("*.py")) if path.stem not in OTHERS and is_program(path)]
 
 
