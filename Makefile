@@ -18,7 +18,7 @@ export MNIST_LESSON_TORCH = $(TORCH)
 endif
 SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 
-.PHONY: help execute test browser-test lab student instructor check refresh bench clean
+.PHONY: help execute test browser-test lint lab doctor student instructor check refresh bench clean
 
 help:
 	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
@@ -26,7 +26,9 @@ help:
 	@echo "               which PyTorch is installed: make execute TORCH=cpu (or cuda, pypi; auto fits the hardware)"
 	@echo "make test      run all tests (sets up everything the first time)"
 	@echo "make browser-test   run the notebooks as a learner does, in JupyterLab and Chromium"
+	@echo "make lint      read code, spelling, links, headings and colours for slips (part of make test)"
 	@echo "make lab       open JupyterLab on the first notebook"
+	@echo "make doctor    say what is wrong where the lesson does not work"
 	@echo "make student     write build/student: the notebooks without solutions and outputs"
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
 	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks (runs other people's code)"
@@ -43,8 +45,14 @@ test:
 browser-test:
 	@$(PYTHON) scripts/browser_test.py
 
+lint:
+	@$(PYTHON) scripts/lint.py
+
 lab:
 	@$(PYTHON) scripts/lab.py
+
+doctor:
+	@$(PYTHON) scripts/doctor.py
 
 student instructor:
 	@$(PYTHON) scripts/classroom/build_class.py $@

@@ -14,7 +14,7 @@ def raising(error, *methods):
     def fail(self, *arguments):
         raise error
 
-    return type("Raising", (), {method: fail for method in methods} | {"__hash__": object.__hash__})()
+    return type("Raising", (), dict.fromkeys(methods, fail) | {"__hash__": object.__hash__})()
 
 
 def says(kind, *arguments):
