@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from mnist_lesson.progress import kernel
 from mnist_lesson.results import History
 
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"  # ORANGE is faint on white: for areas
 
 
 def show(alt: str) -> None:
@@ -64,13 +64,12 @@ def show_digits(images: torch.Tensor, titles: Sequence[object], what: str, colum
 
 def plot_history(history: History) -> None:
     """Show accuracy and loss over the epochs, training and test, in two panels."""
-    draw_history(history)
-    ends = [f"{name} from {curve[0]:.3f} to {curve[-1]:.3f}" for name, curve in vars(history).items()]
-    show(f"Two line charts over {len(history)} epochs: {', '.join(ends)}.")
+    _, in_words = draw_history(history)
+    show(in_words)
 
 
-def draw_history(history: History) -> Sequence[plt.Axes]:
-    """Draw accuracy in % and loss over the epochs, training and test, and return their two axes."""
+def draw_history(history: History) -> tuple[Sequence[plt.Axes], str]:
+    """Draw accuracy in % and loss over the epochs, and return their two axes, and what is to be seen in words."""
     epochs = range(1, len(history) + 1)
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     percent = [[100 * value for value in curve] for curve in (history.train_acc, history.test_acc)]
@@ -83,7 +82,9 @@ def draw_history(history: History) -> Sequence[plt.Axes]:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.grid(alpha=0.3)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-    return axes
+    ends = [f"{name} from {curve[0]:.3f} to {curve[-1]:.3f}" for name, curve in vars(history).items()]
+    in_words = f"Two line charts over {len(history)} epochs: {', '.join(ends)}."
+    return axes, in_words.replace("_acc", " accuracy").replace("_loss", " loss")
 
 
 def plot_confusion(matrix: torch.Tensor) -> None:

@@ -224,6 +224,18 @@ def test_nothing_is_installed_or_put_on_the_path(name):
         assert not re.search(r"pip install|conda install|sys\.path|^[!%]", cell.source, flags=re.M), cell.id
 
 
+@each_notebook
+def test_the_lesson_is_imported_before_torch(name):
+    """Or threads that wait take the processor from those that work, see mnist_lesson/__init__.py."""
+    first = {
+        cell.id: re.search(r"^(?:import|from) (torch|mnist_lesson)", cell.source, re.M) for cell in code_cells(name)
+    }
+    starts = [next(cell_id for cell_id, found in first.items() if found), "exercises-start"]
+    for cell_id in starts:
+        found = first.get(cell_id)
+        assert not found or found[1] == "mnist_lesson", f"{cell_id}: put `import mnist_lesson` before torch"
+
+
 def test_the_six_weigh_at_most_3_mb():
     assert sum((ROOT / "notebooks" / f"{name}.ipynb").stat().st_size for name in CORE) <= 3_000_000
 
@@ -343,10 +355,13 @@ def test_the_claims_of_notebook_6_hold_for_the_stored_runs():
     assert f"leads in {most[7, 2]} of 60, and a 4" in prose and f"in {most[4, 9]}." in prose, mend
     mistakes = (1 - is_right).sum(dim=1)
     by_vote = (predictions.mode(dim=0).values != labels).sum()
-    assert (mistakes <= by_vote).double().mean() < 0.1, f"the vote is better than nearly every network: {mend}"
+    assert mistakes.min() - by_vote == 1, f"the vote makes one mistake fewer than the best network: {mend}"
+    interval = printed_numbers("06_results", "sure", r"(?:from|to) ([\d.]+)%")
+    assert [round(end) for end in interval] == [98, 98], f"the 98 holds: {mend}"
     (alternative,) = outputs(cell_with_id("06_results", "overfit"), "text/plain")
-    accuracy, loss = ([float(end) for end in re.findall(r"to (\d+\.\d+)", part)] for part in alternative.split("Loss:"))
-    assert accuracy[0] == 100 and 77 < accuracy[1] < 86 and loss[0] < 0.01 < 0.5 < loss[1], mend
+    ends = {name: float(end) for name, end in re.findall(r"(\w+ \w+) from [\d.]+ to ([\d.]*\d)", alternative)}
+    assert ends["train accuracy"] == 1 and 0.77 < ends["test accuracy"] < 0.86, mend
+    assert ends["train loss"] < 0.01 < 0.5 < ends["test loss"], mend
 
 
 def test_the_claims_on_calibration_hold_in_the_stored_table():
@@ -392,17 +407,12 @@ def test_the_claims_of_notebook_7_hold_in_its_stored_outputs():
 
     numbers = functools.partial(printed_numbers, "07_look_inside")
     mend = "does the text of 07_look_inside still fit what its cells print?"
-    at_start = numbers("zeros", r"^feature .* all but (\d+)$")
-    assert len(at_start) == 2 and max(at_start) < 10, mend
     everywhere, in_muddle = (numbers("neighbours", pattern) for pattern in (r"digits ([\d.]+)%", r"8 ([\d.]+)%$"))
     assert everywhere[3] > 1.4 * everywhere[0] and in_muddle[3] < in_muddle[0] and in_muddle[4] > 95, mend
     by_gradient, by_chance = numbers("mend-all", r": (\d+)%")
     assert by_gradient > 2 * by_chance, mend
     by_gradient, by_chance = numbers("spoil", r": (\d+)%")
     assert 20 < by_gradient < 60 and by_gradient > 2 * by_chance, mend
-    lowest, highest = (numbers("alike", pattern) for pattern in (r": ([\d.]+) to", r"to ([\d.]+)$"))
-    assert lowest[0] > 0.4 and highest[1] < 0.2, f"falls: {mend}"
-    assert lowest[2] > 0.25 and highest[2] < lowest[0] and 0.15 < lowest[3] < highest[3] < 0.4, f"gradients: {mend}"
     erased, painted, elsewhere = numbers("paint", r"by ([\d.]+)")
     assert erased > painted > 3 * elsewhere > 0, mend
     right = numbers("fool", r": ([\d.]+)% are read")
@@ -411,11 +421,16 @@ def test_the_claims_of_notebook_7_hold_in_its_stored_outputs():
     read = [int(digit) for digit in re.findall(r"(?:chance|gradient), (\d)", alternative)]
     hits = [digit == label for digit, label in zip(read, 2 * [5, 9, 8, 7, 2, 3, 0, 4, 4, 2], strict=True)]
     assert (sum(hits[:10]), sum(hits[10:])) == (8, 2), mend
-    after = dict(zip(*(numbers("measure", pattern) for pattern in (r"(\d+) batches", r"([\d.]+)%"))))
+    after = dict(zip(*(numbers("measure", pattern) for pattern in (r"(\d+) batches", r"accuracy ([\d.]+)%"))))
     assert list(after) == [0, 1, 10, 100, 200, 400, 1000, 1875], mend
     assert after[0] < 15 and after[100] < 33 and 20 < after[200] and after[1875] > 87, mend
     assert after[400] - after[0] > 0.6 * (after[1875] - after[0]), mend
-    median, largest = (numbers("moved", pattern)[-1] for pattern in (r"at most ([\d.]+)%", r"one by ([\d.]+)%"))
+    median, largest = (numbers("measure", pattern)[-1] for pattern in (r"at most ([\d.]+)%", r"one by ([\d.]+)%"))
     assert median < 25 and largest > 100, mend
+    spread, agree = (numbers("learning-planes", pattern) for pattern in (r"spread +([\d.]+)", r"label ([\d.]+)%"))
+    assert max(spread[:5]) < 0.15 * spread[-1] and spread[5] > 0.15 * spread[-1], mend
+    assert abs(agree[5] - agree[0]) < 5 and agree[5] + 5 < agree[6] and agree[-1] > max(agree[:6]) + 3, mend
     without, alone = (numbers("surgery", pattern) for pattern in (r"without ([\d.]+)%", r"else ([\d.]+)%"))
     assert without[0] < 80 < 90 < min(without[1:]) and alone[0] > 90 > 70 > max(alone[1:]), mend
+    trained, frozen = numbers("frozen", r": ([\d.]+)%")
+    assert 0 < trained - frozen < 4 and 85 < frozen < 93, f"so it was for ten seeds: {mend}"

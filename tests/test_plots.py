@@ -78,7 +78,7 @@ def test_plot_history(shown, epochs):
         assert "guessing" in ax.get_title() and ax.get_xlabel() == "epoch"
         assert all(float(tick).is_integer() for tick in ax.get_xticks())
     assert len(plt.gcf().legends) == 1, "one legend serves both panels"
-    assert f"test_acc from 0.600 to {history.test_acc[-1]:.3f}" in shown[0]
+    assert f"test accuracy from 0.600 to {history.test_acc[-1]:.3f}" in shown[0]
 
 
 def test_plot_confusion(shown):

@@ -210,13 +210,12 @@ def read_digit(answer: Callable) -> None:
             raise Hint("You may leave the model in eval mode. But it came in eval mode here, and is in train mode now.")
         return found
 
+    always_one = "The probability is always 1. `softmax` over the batch, one image alone, gives that."
     mistakes = [
         (lambda model, image: right(model, image)[::-1], "The digit comes first, then the probability."),
         (instead(lambda logits: logits.max()), "This is the logit. `softmax` makes a probability of it."),
-        (
-            instead(lambda logits: 1.0),
-            "The probability is always 1. `softmax` over the batch, one image alone, gives that.",
-        ),
+        (instead(lambda logits: 1.0), always_one),
+        (lambda model, image: (0, 1.0), always_one),  # and then the first digit counts as the most probable
         (instead(lambda logits: 100 * logits.softmax(0).max()), "Give the probability as a fraction, not in percent."),
         (instead(lambda logits: logits.log_softmax(0).max()), "This is the logarithm of the probability."),
         (

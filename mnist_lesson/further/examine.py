@@ -164,7 +164,7 @@ def _draw_curves(history: History) -> None:
 
     Only if a loss has exploded, its axis is logarithmic.
     """
-    left, right = draw_history(history)
+    (left, right), in_words = draw_history(history)
     for ax, guess in ((left, 10), (right, math.log(10))):
         ax.axhline(guess, color="black", linestyle=":", zorder=1)
     losses = [loss for loss in (*history.train_loss, *history.test_loss) if 0 < loss < math.inf]
@@ -175,8 +175,7 @@ def _draw_curves(history: History) -> None:
         ends = min(1, min(losses) / 2), 10 ** math.ceil(math.log10(highest))
         right.set(title="loss, logarithmic axis (guessing: 2.3)", yscale="log", ylim=ends)
         right.yaxis.set_major_formatter("{x:,g}")
-    ends = [f"{name} from {curve[0]:.3f} to {curve[-1]:.3f}" for name, curve in vars(history).items()]
-    plots.show(f"Two line charts over {len(history)} epochs, with dotted lines for guessing: {', '.join(ends)}.")
+    plots.show(f"{in_words} Dotted lines show guessing: 10 % right, and a loss of 2.3.")
 
 
 def _print_results(case: Case, results: dict[str, float]) -> None:

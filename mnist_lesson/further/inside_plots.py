@@ -18,7 +18,7 @@ from mnist_lesson.progress import is_watched
 SIGNED = "PuOr"  # a colour map: orange is negative, white is 0, violet is positive
 
 # One for each digit; in the figures the digit stands there too, so nothing depends on telling ten colours apart.
-DIGIT_COLOURS = [BLUE, ORANGE, GREEN, RED, "#CC79A7", "#56B4E9", "black", "#8C510A", "#777777", "#5E3C99"]
+DIGIT_COLOURS = [BLUE, "#B400FC", GREEN, RED, "#CC79A7", "#004824", "black", "#8C510A", "#777777", "#5E3C99"]
 
 
 def explore(images: torch.Tensor, labels: torch.Tensor, model: nn.Module) -> None:
@@ -206,9 +206,7 @@ def plot_plane(
     Those whose number is in `misread` get a thick frame and the word.
     """
     fig, ax = plt.subplots(figsize=(9, 6.6))
-    for digit, colour in enumerate(DIGIT_COLOURS):
-        x, y = points[labels == digit].T
-        ax.scatter(x, y, marker=f"${digit}$", s=36, color=colour, linewidths=0.4, label=digit)
+    _put_digits(ax, points, labels)
     ax.set_title(what, fontsize=13)
     ax.set_xlabel(f"first direction, {shares[0]:.0%} of the variance", fontsize=12)
     ax.set_ylabel(f"second direction, {shares[1]:.0%} of the variance", fontsize=12)
@@ -223,6 +221,35 @@ def plot_plane(
     show(
         f"{what}: {len(points)} images as points in a plane, each drawn as its digit.{drawn} The first direction "
         f"holds {shares[0]:.1%} of the variance, the second {shares[1]:.1%}."
+    )
+
+
+def _put_digits(ax: plt.Axes, points: torch.Tensor, labels: torch.Tensor) -> None:
+    """Draw each point as its digit."""
+    for digit, colour in enumerate(DIGIT_COLOURS):
+        x, y = points[labels == digit].T
+        ax.scatter(x, y, marker=f"${digit}$", s=36, color=colour, linewidths=0.4, label=digit)
+
+
+def plot_planes(planes: Mapping[int, torch.Tensor], labels: torch.Tensor) -> None:
+    """Show the same images as points in one plane, (N, 2), after so many batches each; labels are (N,).
+
+    Each point is drawn as its digit. All panels have the same two axes, on the same scale: they can be compared.
+    """
+    columns = math.ceil(len(planes) / 2)
+    style = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
+    fig, axes = plt.subplots(2, columns, figsize=(3.3 * columns, 7), **style)
+    for ax in axes.flat[len(planes) :]:
+        ax.axis("off")
+    for ax, (batches, points) in zip(axes.flat, planes.items()):
+        _put_digits(ax, points, labels)
+        ax.set_title(f"{batches} batches", fontsize=14)
+        ax.tick_params(labelsize=12)
+    fig.supxlabel("first direction of the end", fontsize=13)
+    fig.supylabel("second direction of the end", fontsize=13)
+    show(
+        f"{len(labels)} images as points in a plane, each drawn as its digit, in {len(planes)} panels on the same "
+        f"axes: after {', '.join(str(batches) for batches in planes)} batches."
     )
 
 

@@ -164,7 +164,7 @@ WRONG = [
     (
         "read_digit",
         reading(of=lambda logits: logits.softmax(0)[0], result=lambda p: (p.argmax().item(), 1)),
-        "should be",
+        "always 1",
     ),
     ("read_digit", reading(result=lambda p: (p.argmax().item(), 1.0)), "always 1"),
     ("read_digit", reading(result=lambda p: (p.max().item(), p.argmax().item())), "digit comes first"),

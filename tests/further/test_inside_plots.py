@@ -239,6 +239,23 @@ def test_plot_plane_draws_images_in_the_places_of_their_points(images, shown):
     assert "3 of them are drawn as images, the misread in a thick frame" in shown[0]
 
 
+def test_plot_planes_draws_each_snapshot_on_the_same_axes(shown):
+    labels = torch.arange(40) % 8  # two digits do not occur
+    planes = {0: torch.rand(40, 2) / 100, 10: 5 + 20 * torch.rand(40, 2), 1875: torch.rand(40, 2) - 9}
+    inside_plots.plot_planes(planes, labels)
+    *axes, empty = plt.gcf().axes
+    assert titles() == ["0 batches", "10 batches", "1875 batches", ""] and not empty.axison
+    for ax, points in zip(axes, planes.values(), strict=True):
+        for digit, drawn in enumerate(ax.collections):
+            assert torch.equal(torch.tensor(drawn.get_offsets().data).float(), points[labels == digit]), digit
+        markers = {tuple(drawn.get_paths()[0].vertices.flatten()) for drawn in ax.collections}
+        assert len(markers) == 10, "colour alone must not tell the digits apart"
+    for limits in ({ax.get_xlim() for ax in axes}, {ax.get_ylim() for ax in axes}):
+        ((low, high),) = limits  # the same in all panels
+        assert low < -9 and high > 24, "no point is cut off"
+    assert shown[0].startswith("40 images") and "in 3 panels on the same axes: after 0, 10, 1875 batches" in shown[0]
+
+
 def test_draw_pixel_maps(images, shown):
     values = torch.linspace(-1, 3, 784).reshape(28, 28)
     inside_plots.draw_pixel_maps(images[0], [("one\nmap", values), ("nothing", torch.zeros(28, 28))], "Two maps")
