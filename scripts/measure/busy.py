@@ -1,7 +1,7 @@
-"""How long a training of notebook 10 takes when other programs keep the machine busy, with and without waiting threads.
+"""How long a training of notebook 10 takes alone and beside busy programs, with and without the lesson's care for it.
 
-PyTorch's threads wait for each other after each piece of work. By default they spin meanwhile, and on a busy machine
-they take the processor from the very thread that they wait for. `import mnist_lesson` before torch lets them sleep.
+PyTorch's threads spin while they wait for each other, and on a busy machine they take the processor from the very
+thread that they wait for. `import mnist_lesson` before torch lets them sleep there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-FIRST_IMPORTS = {"threads sleep": "mnist_lesson", "threads spin": "torch"}
+FIRST_IMPORTS = {"lesson first": "mnist_lesson", "PyTorch first": "torch"}
 PROGRAM = """
 import {first}
 import time
@@ -25,15 +25,15 @@ print(time.perf_counter() - start)
 
 
 def measure_busy(rounds: int) -> dict[str, dict[str, float]]:
-    """Return the median of the seconds, for sleeping and spinning threads, alone and beside a busy program a core."""
+    """Return the median of the seconds for each first import, alone and beside a busy program a core."""
     results = {}
     for name, others in (("alone", 0), ("beside busy programs", os.cpu_count())):
-        rows = {waiting: [] for waiting in FIRST_IMPORTS}
+        rows = {order: [] for order in FIRST_IMPORTS}
         with busy_programs(others):
             for _ in range(rounds):  # in turn, so that a slow moment hits both
-                for waiting, first in FIRST_IMPORTS.items():
-                    rows[waiting].append(seconds_of_training(first))
-        results[name] = {waiting: statistics.median(row) for waiting, row in rows.items()}
+                for order, first in FIRST_IMPORTS.items():
+                    rows[order].append(seconds_of_training(first))
+        results[name] = {order: statistics.median(row) for order, row in rows.items()}
         print(f"five epochs of notebook 10, {name}: {in_words(results[name])}", flush=True)
     return results
 
@@ -58,6 +58,6 @@ def seconds_of_training(first: str) -> float:
 
 
 def in_words(seconds: dict[str, float]) -> str:
-    """Say the seconds of each way to wait, and their ratio."""
-    sleep, spin = seconds.values()
-    return f"{', '.join(f'{name} {value:.2f} s' for name, value in seconds.items())} (ratio {sleep / spin:.2f})"
+    """Say the seconds of both, and their ratio."""
+    lesson, torch = seconds.values()
+    return f"{', '.join(f'{name} {value:.2f} s' for name, value in seconds.items())} (ratio {lesson / torch:.2f})"

@@ -56,13 +56,13 @@ def test_everything_is_written_and_the_order_turns_round(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "ROOT", tmp_path)
     monkeypatch.setattr(bench, "use_lesson_python", lambda: None)
     monkeypatch.setattr(bench, "in_own_python", in_own_python)
-    monkeypatch.setattr(bench, "measure_busy", lambda rounds: {"alone": {"threads sleep": rounds}})
+    monkeypatch.setattr(bench, "measure_busy", lambda rounds: {"alone": {"lesson first": rounds}})
     monkeypatch.setattr(bench, "measure_growth", lambda rounds: {"images": {rounds: 1.0}, "width": {1: 1.0}})
     bench.main()
     names = list(bench.CONTESTANTS)
     assert called == [bench.PHOTO, *names, *reversed(names), *names]
     written = bench.json.loads((tmp_path / "build" / "bench.json").read_text(encoding="utf-8"))
     assert written["medians"]["plain loop"]["seconds an epoch"] == 11, "the median of 2, 11 and 12"
-    assert written["five epochs of notebook 10: seconds"] == {"alone": {"threads sleep": bench.ROUNDS}}
+    assert written["five epochs of notebook 10: seconds"] == {"alone": {"lesson first": bench.ROUNDS}}
     assert written["growth: seconds an epoch of 60,000 images"]["images"] == {str(bench.ROUNDS): 1.0}
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["bench.json", "bench_growth.png"]
