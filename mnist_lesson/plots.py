@@ -64,8 +64,7 @@ def show_digits(images: torch.Tensor, titles: Sequence[object], what: str, colum
 
 def plot_history(history: History) -> None:
     """Show accuracy and loss over the epochs, training and test, in two panels."""
-    _, in_words = draw_history(history)
-    show(in_words)
+    show(draw_history(history)[1])
 
 
 def draw_history(history: History) -> tuple[Sequence[plt.Axes], str]:
