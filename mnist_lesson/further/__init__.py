@@ -3,7 +3,7 @@
 | notebook             | modules                                       | hold                                  |
 | -------------------- | --------------------------------------------- | ------------------------------------- |
 | 07_look_inside       | `inside.py`, `inside_plots.py`                | what the layers see                   |
-| 08_your_own_digits   | `handwriting.py`, `pictures.py`, `drawing.py` | photos and drawings, prepared         |
+| 08_your_own_digits   | `handwriting.py` and `sheets.py`, which use `pictures.py`, `paper.py`, `ink.py`; `drawing.py` | photos and drawings, prepared |
 | 09_better_and_faster | `recipes.py`                                  | the fast path and the improved recipe |
 | 10_bug_clinic        | `faults.py`, `watch.py`, `examine.py`         | twenty ill programs, their symptoms   |
 

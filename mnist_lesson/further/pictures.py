@@ -20,15 +20,15 @@ class PictureError(ValueError):
     """A picture cannot be prepared; unlike Pillow's own ValueErrors, it says so in a sentence for its maker."""
 
 
-def to_grey(picture: Picture) -> np.ndarray:
-    """Return a picture as grey numbers, uint8, (H, W), 0 black, 255 white, upright, of about 750,000 pixels at most.
+def to_grey(picture: Picture, pixels: int = WORK_PIXELS) -> np.ndarray:
+    """Return a picture as grey numbers, uint8, (H, W), 0 black, 255 white, upright, of about so many pixels at most.
 
     Raises ValueError if it cannot be read, or is too large or too small.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of many things that do no harm here
-            return np.asarray(_upright_grey(picture))
+            return np.asarray(_upright_grey(picture, pixels))
     except PictureError:
         raise
     except Exception as error:  # what is wrong with a file, Pillow says in many ways
@@ -39,16 +39,16 @@ def to_grey(picture: Picture) -> np.ndarray:
         ) from error
 
 
-def _upright_grey(picture: Picture) -> Image.Image:
+def _upright_grey(picture: Picture, pixels: int) -> Image.Image:
     if isinstance(picture, np.ndarray | torch.Tensor):
         image = _from_array(picture)
     else:
-        image = _usual_mode(picture if isinstance(picture, Image.Image) else _open(picture))
-    image = ImageOps.exif_transpose(_shrink(image))  # phones store which side was up
+        image = _usual_mode(picture if isinstance(picture, Image.Image) else _open(picture, pixels))
+    image = ImageOps.exif_transpose(_shrink(image, pixels))  # phones store which side was up
     return _on_paper(image) if "A" in image.getbands() else image.convert("L")
 
 
-def _open(picture: str | Path | bytes) -> Image.Image:
+def _open(picture: str | Path | bytes, pixels: int) -> Image.Image:
     """Read an image file, after a look at its size: a small file may unpack to gigabytes."""
     if isinstance(picture, bytes):
         picture = io.BytesIO(picture)
@@ -71,7 +71,8 @@ def _open(picture: str | Path | bytes) -> Image.Image:
         ) from error
     with file as image:
         _check_size(image.height, image.width)
-        image.draft("L", (1000, 1000))  # a JPEG can be decoded in grey and small, which saves time and memory
+        least = round(math.sqrt(pixels) * 1.15)
+        image.draft("L", (least, least))  # a JPEG can be decoded in grey and small, which saves time and memory
         image.load()
     return image
 
@@ -125,9 +126,9 @@ def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _shrink(image: Image.Image) -> Image.Image:
+def _shrink(image: Image.Image, pixels: int) -> Image.Image:
     """Make a large picture smaller by a whole factor: each new pixel is the mean of a square of old ones."""
-    factor = math.ceil(math.sqrt(image.width * image.height / WORK_PIXELS))
+    factor = math.ceil(math.sqrt(image.width * image.height / pixels))
     return image.reduce(factor) if factor > 1 else image
 
 
