@@ -4,7 +4,11 @@ expected.json     what sixty runs of the lesson's recipe gave
 predictions.npz   how each of these sixty networks reads the test images
 recipes.json      what the recipes of notebook 09 gave
 clinic.json       what healthy and ill programs of notebook 10 gave
+handwriting.json  how well drawn photos of handwriting are read, by difficulty
+refusal.json      which share of what is no digit six rules refuse, and what that costs
 reference/        a trained network, for readers who have not trained their own
+reader/           the network that reads handwriting in notebook 08; it takes images with values in 0..1, too
+reader.json       what each part of its training brought
 """
 
 import json
@@ -17,6 +21,7 @@ from mnist_lesson.results import RUNS_DIR, History, Run, load_run
 
 STORED_DIR = Path(__file__).resolve().parent
 REFERENCE_DIR = STORED_DIR / "reference"
+READER_DIR = STORED_DIR / "reader"
 
 
 def load_run_or_reference(folder: Path = RUNS_DIR / "05_training") -> Run:
