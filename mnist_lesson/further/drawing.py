@@ -1,17 +1,25 @@
-"""Pictures of digits to read: drawn with the mouse, or made out of MNIST images. More helpers of notebook 08."""
+"""Pictures of digits to read, drawn with the mouse or made out of MNIST images, and sheets with what was read.
+
+More helpers of notebook 08.
+"""
 
 import importlib.util
+import itertools
 import math
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn as nn
 from PIL import Image, ImageDraw
 
 from mnist_lesson.further.handwriting import prepare
+from mnist_lesson.further.sheets import Found
+from mnist_lesson.plots import BLUE, RED, show
 from mnist_lesson.progress import is_watched
 from mnist_lesson.results import predict
 
@@ -58,6 +66,34 @@ def photograph_digit(image: torch.Tensor, rng: np.random.Generator) -> np.ndarra
     ink = np.zeros((height, width))
     ink[top : top + side, left : left + side] = np.asarray(digit) / 255
     return photograph(rng.uniform(0.6, 0.9) * ink, rng.uniform(150, 220), rng.uniform(2, 8), rng)
+
+
+def show_sheet(grey: np.ndarray, found: Sequence[Found]) -> None:
+    """Show a sheet, (H, W), and what `read_sheet` found on it, as it returns both.
+
+    Around each digit is a box, above it what was read. What was found but not read is in a dashed box, under a "?".
+    """
+    height, width = grey.shape
+    scale = min(10 / width, 4 / height)  # inches for a pixel
+    _, ax = plt.subplots(figsize=(scale * width, scale * height))
+    ax.imshow(grey, cmap="gray", vmin=0, vmax=255)
+    ax.axis("off")
+    for mark in found:
+        left, top, right, bottom = mark.box
+        is_read = mark.digit is not None
+        colour, line = (BLUE, "-") if is_read else (RED, "--")
+        corners = [left, right, right, left, left], [top, top, bottom, bottom, top]
+        ax.plot(*corners, line, color=colour, linewidth=1.5)
+        size = min(13, max(5, 40 * scale * max(right - left, bottom - top)))  # points: on a full page, small
+        style = {"size": size, "color": colour, "weight": "bold", "ha": "center", "va": "bottom"}
+        style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        ax.text((left + right) / 2, max(top, height / 14), mark.digit if is_read else "?", **style)
+    lines = itertools.groupby((mark for mark in found if mark.digit is not None), key=lambda mark: mark.line)
+    read = " / ".join("".join(str(mark.digit) for mark in line) for _, line in lines) or "nothing"
+    unread = sum(mark.digit is None for mark in found)
+    shown = textwrap.shorten(read, 70, placeholder=" ...")
+    ax.set_title(f"read: {shown}" + (f"   not read: {unread}" if unread else ""), fontsize=13)
+    show(f"A sheet, each digit in a box. Read: {read}. Found but not read, in dashed boxes: {unread or 'none'}.")
 
 
 def drawing_pad(model: nn.Module) -> None:

@@ -32,7 +32,7 @@ def find_ink(grey: np.ndarray, paper: np.ndarray) -> np.ndarray:
     if full >= least:
         depth *= ~find_lines(paper - grey, least)
         # A stroke is full in its middle and fades at its rim: less than a fifth is paper, three quarters are full.
-        ink = ((depth / _full_ink(depth, max(least, full / 8)) - 0.2) / 0.55).clip(0, 1)
+        ink = ((depth / _full_ink(depth, max(0.55 * least, 6.4 * grain, full / 10)) - 0.2) / 0.55).clip(0, 1)
     if not (ink > INK).any():
         raise PictureError("there is no ink in this picture, or too little to see: write larger, or with a darker pen.")
     return ink
@@ -57,14 +57,14 @@ def _full_ink(depth: np.ndarray, least: float) -> np.ndarray:
     """
     step = 2 if min(depth.shape) > 100 else 1
     small = tiles(depth, step, np.max)
-    strokes, number = ndimage.label(small > 0.45 * least, ALL_AROUND)
+    strokes, number = ndimage.label(small > 0.55 * least, ALL_AROUND)
     is_stroke = strokes > 0
     darkest = np.zeros(number + 1, dtype=np.float32)
     np.maximum.at(darkest, strokes[is_stroke], small[is_stroke])
     own = ndimage.maximum_filter(darkest[strokes], 3)  # with their soft rims
     is_ink = small > 2 * least if (small > 2 * least).any() else small > least
     reach = min(4 * stroke_width(is_ink), max(small.shape) / 8)
-    full = np.where(own >= 0.8 * least, np.minimum(own, np.maximum(_darkest_nearby(small, reach), least)), np.inf)
+    full = np.where(own >= least, np.minimum(own, np.maximum(_darkest_nearby(small, reach), least)), np.inf)
     return _enlarged(full, step, depth.shape)
 
 

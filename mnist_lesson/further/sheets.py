@@ -62,7 +62,7 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
     for (line, mark, angle), crop, image, (digit, p) in zip(in_order, crops, images, _read(images, model)):
         may_be_digit = len(found) < len(digits)
         parts = _parts(crop, p, height, angle, model) if may_be_digit else []
-        if parts:
+        if parts and (not mark["at edge"] or min(p for *_, p in parts) >= LEAST_SURE_AT_EDGE):
             found.append([Found(_moved(box, mark["box"]), line, *part) for box, *part in parts])
         else:
             is_sure = may_be_digit and p >= (LEAST_SURE_AT_EDGE if mark["at edge"] else LEAST_SURE)

@@ -4,11 +4,13 @@ import re
 import sys
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from mnist_lesson.further import drawing
+from mnist_lesson.further.sheets import Found
 from mnist_lesson.results import load_run
 from mnist_lesson.stored import REFERENCE_DIR
 
@@ -85,6 +87,63 @@ def test_the_ink_in_photos_of_digits_is_dark_and_lies_anywhere_on_the_sheet():
     for places in zip(*middles):
         assert min(places) < 0.45 and max(places) > 0.55
         assert 0.2 < min(places) and max(places) < 0.8, "all of the image is on the sheet"
+
+
+# Sheets
+
+
+def mark(box, digit, line=0):
+    return Found(box=box, line=line, image=torch.zeros(1, 28, 28), digit=digit, probability=0.9)
+
+
+@pytest.fixture
+def shown_sheet(monkeypatch):
+    """Show a sheet of 200 x 400 pixels with these marks; return its axes and its alternative text."""
+
+    def show_marks(*marks):
+        texts = []
+        monkeypatch.setattr(drawing, "show", texts.append)
+        drawing.show_sheet(np.full((200, 400), 230, dtype=np.uint8), marks)
+        (ax,), (text,) = plt.gcf().axes, texts
+        return ax, text
+
+    return show_marks
+
+
+def test_each_digit_of_a_sheet_is_in_a_box_under_what_was_read(shown_sheet):
+    ax, text = shown_sheet(mark((20, 60, 50, 110), 7), mark((80, 60, 120, 112), 0), mark((20, 140, 50, 190), 2, line=1))
+    assert [label.get_text() for label in ax.texts] == ["7", "0", "2"]
+    assert [label.get_position() for label in ax.texts] == [(35, 60), (100, 60), (35, 140)]
+    (line, *_) = ax.lines
+    assert (min(line.get_xdata()), max(line.get_xdata())) == (20, 50)
+    assert (min(line.get_ydata()), max(line.get_ydata())) == (60, 110)
+    assert ax.get_title() == "read: 70 / 2"
+    assert text == "A sheet, each digit in a box. Read: 70 / 2. Found but not read, in dashed boxes: none."
+
+
+def test_what_was_not_read_differs_by_more_than_its_colour_and_is_counted(shown_sheet):
+    ax, text = shown_sheet(mark((20, 60, 50, 110), 7), mark((80, 85, 120, 90), None))
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+    assert ax.lines[0].get_color() != ax.lines[1].get_color()
+    assert [label.get_text() for label in ax.texts] == ["7", "?"]
+    assert ax.get_title() == "read: 7   not read: 1"
+    assert "Read: 7. Found but not read, in dashed boxes: 1." in text
+
+
+def test_a_sheet_of_which_nothing_was_read(shown_sheet):
+    ax, text = shown_sheet(mark((80, 85, 120, 90), None))
+    assert ax.get_title() == "read: nothing   not read: 1" and "Read: nothing." in text
+
+
+def test_what_stands_above_a_box_at_the_upper_edge_is_seen(shown_sheet):
+    ax, _ = shown_sheet(mark((20, 0, 50, 40), None))
+    assert ax.texts[0].get_position()[1] > 10
+
+
+def test_a_full_page_has_small_labels_and_a_short_title(shown_sheet):
+    row = [mark((4 * x, 20, 4 * x + 3, 26), 5) for x in range(95)]
+    ax, text = shown_sheet(*row, *(own._replace(line=1) for own in row))
+    assert ax.texts[0].get_size() < 7 and len(ax.get_title()) < 100 and 190 * "5" in text.replace(" / ", "")
 
 
 # The drawing pad

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from draw_examples import DIGITS, curve
 from PIL import Image
 
 from mnist_lesson.further import pictures
@@ -21,6 +22,34 @@ def drawn(ink_is_dark=True):
     ink = draw_strokes([[(90, 60), (60, 170), (210, 160)], [(180, 80), (170, 240)]], 280, 280, 20)
     picture = (230 * (1 - ink) + 10).astype(np.uint8)
     return picture if ink_is_dark else 255 - picture
+
+
+def written(text, height=130, pen=0.08, step=0.95, heights=(1,), rise=0, margin=0.6):
+    """The ink of a line of digits, dashes and blanks, 0..1. Lengths are shares of the height, which is in pixels."""
+    strokes = []
+    for place, character in enumerate(text):
+        own, left = height * heights[place % len(heights)], height * place * step
+        ways = {"-": [[(0.3, 0.5), (0.7, 0.5)]], ".": [[(0.5, 0.95), (0.5, 0.96)]], " ": []}
+        for points in ways.get(character) or (DIGITS[int(character)][0] if character.isdigit() else []):
+            # The lower edge of all digits is on the line, and each is as wide as one of usual height.
+            strokes.append([(left + height * x, own * (y - 1) - rise * left) for x, y in curve(points)])
+    places = np.concatenate([np.array(points) for points in strokes])
+    least = places.min(axis=0) - (margin + pen / 2) * height
+    width, rows = (places.max(axis=0) - least + (margin + pen / 2) * height).round().astype(int).tolist()
+    return draw_strokes([[tuple(point - least) for point in points] for points in strokes], width, rows, pen * height)
+
+
+def cropped(ink, margin=0):
+    """Ink, cropped to its box with a margin of so many pixels."""
+    left, top, right, bottom = Image.fromarray((ink > 0.3).astype(np.uint8)).getbbox()
+    return np.pad(ink[top:bottom, left:right], margin)
+
+
+def on_paper(ink, paper=210, top=0, left=0, depth=0.75, grain=3):
+    """A picture of ink on paper, one number or (H, W), with its upper left corner at a place; uint8, (H, W)."""
+    sheet = np.full(ink.shape, float(paper)) if np.ndim(paper) == 0 else paper.astype(float)
+    sheet[top : top + len(ink), left : left + len(ink[0])] *= 1 - depth * ink
+    return (sheet + np.random.default_rng(0).normal(0, grain, sheet.shape)).clip(0, 255).astype(np.uint8)
 
 
 def as_bytes(image, kind="PNG", **options):
@@ -166,6 +195,20 @@ def test_an_image_that_was_only_opened_stays_as_it_was(tmp_path):
 def test_a_large_picture_is_made_smaller_before_any_work():
     grey = pictures.to_grey(np.kron(drawn(), np.ones((10, 10), dtype=np.uint8)))
     assert 400_000 < grey.size <= pictures.WORK_PIXELS
+
+
+@pytest.mark.parametrize("pixels", [30_000, 300_000, 4_000_000])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_has_as_many_pixels_as_asked_for_and_hardly_fewer(pixels, kind):
+    """A JPEG is decoded small, but not so small that it has fewer."""
+    picture = Image.fromarray(drawn()).resize((3200, 2800))
+    grey = pictures.to_grey(as_bytes(picture, kind), pixels)
+    assert pixels / 2.5 < grey.size <= pixels
+    assert grey.shape[1] / grey.shape[0] == pytest.approx(3200 / 2800, rel=0.02)
+
+
+def test_a_small_picture_is_never_made_larger():
+    assert pictures.to_grey(drawn(), 4_000_000).shape == (280, 280)
 
 
 def test_each_pixel_of_the_smaller_picture_is_a_mean():
