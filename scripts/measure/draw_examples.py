@@ -3,6 +3,8 @@
 They are synthetic: nobody wrote them. Each starts as a few strokes, points along the way of a pen. Chance
 bends, slants, turns and scales them; then they are drawn with one of several pens on one of several papers,
 lit from one side, and "photographed". The same seed gives the same examples.
+
+Those in photos/ and hard/, and the newer sheets, are photos that `handwritten.py` draws.
 """
 
 from __future__ import annotations
@@ -88,6 +90,46 @@ PAPERS = {
     "blackboard": (195, 4, (0.9, 1.0, 0.95)),
 }
 
+# What is hard in a photo of a digit, in words of `handwritten.DIMENSIONS`. None was chosen by how well it is read.
+PHOTOS = (
+    "plain",
+    "uneven pressure",
+    "pale pencil",
+    "pencil in the corner",
+    "finger at the edge",
+    "hand at the edge",
+    "table strip at the edge",
+    "tilted on a table",
+    "perspective",
+    "ruled paper",
+    "squared paper",
+    "red margin line",
+    "in boxes",
+    "hard shadow",
+    "soft shadow",
+    "folds",
+    "motion blur",
+    "out of focus",
+    "chalkboard",
+    "whiteboard with glare",
+)
+PHOTO_SEED = 2000
+
+# name -> what is hard on a sheet, and a seed
+SHEETS = {
+    "pens": ("sheet: felt, ballpoint and pencil", 2001),
+    "ruled": ("sheet: ruled paper", 2002),
+    "tilted": ("sheet: tilted on a table", 2002),
+}
+
+# What is misread, or was when this was written: such pictures with such seeds.
+HARD = {
+    "sheet: hard shadow": 2000,
+    "sheet: dates and phone numbers": 2000,
+    "sheet: finger at the edge": 2001,
+    "sheet: in boxes": 2004,
+}
+
 
 def main() -> None:
     use_lesson_python()
@@ -96,11 +138,13 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         draw_all(Path(folder))
-        EXAMPLES_DIR.mkdir(exist_ok=True)
-        for file in sorted(Path(folder).iterdir()):
-            write_whole(EXAMPLES_DIR / file.name, file.read_bytes())
-    sizes = [file.stat().st_size for file in EXAMPLES_DIR.iterdir()]
-    print(f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, in {EXAMPLES_DIR.relative_to(ROOT)}")
+        drawn = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+        for file in drawn:
+            target = EXAMPLES_DIR / file.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, file.read_bytes())
+        size = sum(file.stat().st_size for file in drawn)
+    print(f"{len(drawn)} files, {size / 1e6:.1f} MB, in {EXAMPLES_DIR.relative_to(ROOT)}")
 
 
 def draw_all(folder: Path) -> None:
@@ -130,6 +174,29 @@ def draw_all(folder: Path) -> None:
         picture_of(sheet, "felt-tip", "white", rng, height_in_pixels=90).save(folder / f"sheet_{name}.jpg", quality=80)
     drawn = {digit: on_pad(vary(ways[0], rng)) for digit, ways in DIGITS.items()}
     (folder / "strokes.json").write_text(json.dumps(drawn) + "\n", encoding="utf-8", newline="\n")
+    draw_photos(folder)
+
+
+def draw_photos(folder: Path) -> None:
+    """Draw photos as people take them. A name in photos/ and hard/ begins with the digits, then says what is hard."""
+    from handwritten import draw
+
+    for name in ("photos", "hard"):
+        (folder / name).mkdir()
+    photos = [("photos", f"digit: {what}", PHOTO_SEED) for what in PHOTOS]
+    for name, dimension, seed in photos + [("hard", *item) for item in HARD.items()]:
+        picture, lines = draw(dimension, seed)
+        what = dimension.partition(": ")[2].replace(" ", "_")
+        save_small(picture, folder / name / f"{''.join(lines)}_{what}.jpg")
+    for name, (dimension, seed) in SHEETS.items():
+        save_small(draw(dimension, seed)[0], folder / f"sheet_{name}.jpg")
+
+
+def save_small(picture, path: Path) -> None:
+    """Save a photo small enough to be committed."""
+    picture = picture.convert("RGB")
+    picture.thumbnail((640, 480))
+    picture.save(path, quality=60)
 
 
 def vary(strokes: list, rng) -> list:

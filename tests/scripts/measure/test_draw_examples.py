@@ -1,6 +1,7 @@
 """scripts/measure/draw_examples.py: the committed examples are those that it draws."""
 
 import json
+import re
 from collections import Counter
 
 import draw_examples
@@ -18,9 +19,15 @@ def drawn(tmp_path_factory):
     return folder
 
 
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def test_the_committed_examples_are_those_that_the_script_draws(drawn):
-    names = sorted(path.name for path in drawn.iterdir())
-    assert names == sorted(path.name for path in EXAMPLES_DIR.iterdir()), "run python scripts/measure/draw_examples.py"
+    names = files_in(drawn)
+    assert names == files_in(EXAMPLES_DIR), (
+        "run python scripts/measure/draw_examples.py, and delete what it does not draw"
+    )
     for name in names:
         if name.endswith(".jpg"):
             new, old = (np.asarray(Image.open(folder / name), dtype=float) for folder in (drawn, EXAMPLES_DIR))
@@ -32,7 +39,15 @@ def test_the_committed_examples_are_those_that_the_script_draws(drawn):
 def test_there_are_all_digits_and_what_is_none(drawn):
     kinds = Counter(path.name.rsplit("_", 1)[0] for path in drawn.glob("*.jpg"))
     assert [kinds[f"digit_{digit}"] for digit in range(10)] == [draw_examples.EXAMPLES_PER_DIGIT] * 10
-    assert kinds["letter"] >= 5 and kinds["scribble"] >= 3 and kinds["sheet"] == 3
+    assert kinds["letter"] >= 5 and kinds["scribble"] >= 3 and kinds["sheet"] == 3 + len(draw_examples.SHEETS)
+
+
+def test_the_photos_are_small_files_named_by_their_digits(drawn):
+    photos, hard = (sorted((drawn / name).iterdir()) for name in ("photos", "hard"))
+    assert len(photos) == len(draw_examples.PHOTOS) == 20 and len(hard) == len(draw_examples.HARD)
+    assert all(re.fullmatch(r"\d_[a-z_]+\.jpg", path.name) for path in photos)
+    assert all(re.fullmatch(r"\d+_[a-z_]+\.jpg", path.name) for path in hard)
+    assert max(path.stat().st_size for path in drawn.rglob("*.jpg")) < 25_000
 
 
 def test_they_differ_in_size_paper_and_light(drawn):

@@ -278,7 +278,7 @@ def test_a_digit_can_be_cropped_exactly_to_its_box():
         assert max(edges) < 0.9 * np.percentile(grey, 95)
 
 
-def test_the_page_is_as_large_as_the_issue_says_and_holds_its_lines(monkeypatch):
+def test_the_page_is_as_large_as_it_says_and_holds_its_lines(monkeypatch):
     picture, lines = handwritten_screen.page(rng())
     assert picture.width * picture.height == 35_000_000
     assert [len(line) for line in lines] == 60 * [40]
