@@ -16,8 +16,10 @@ from scipy import ndimage
 
 from mnist_lesson.further.ink import INK, find_ink, find_pieces, keep_pieces, stroke_width
 from mnist_lesson.further.paper import find_paper, tidied
-from mnist_lesson.further.pictures import Picture, to_grey
+from mnist_lesson.further.pictures import WORK_PIXELS, Picture, to_grey
 
+FEW_PIXELS = 400_000  # of a picture: enough, unless its digit is small
+SMALL_DIGIT = 80  # pixels of its longer side
 THINNEST_STROKE = 1.6  # pixels of 20: thinner strokes are made thicker; 95 % of MNIST's images have thicker ones
 
 
@@ -40,10 +42,13 @@ def prepare_steps(picture: Picture) -> dict[str, np.ndarray]:
     "grey" and "paper" hold 0 (black) to 255 (white), the others ink from 0 (none) to 1.
     Raises ValueError as `prepare` does.
     """
-    grey = tidied(to_grey(picture))
-    paper = find_paper(grey)
-    ink = find_ink(grey, paper)
-    cropped = keep_pieces(ink, one_digit(find_pieces(ink, paper)))
+    for pixels in (FEW_PIXELS, WORK_PIXELS):
+        grey = tidied(to_grey(picture, pixels))
+        paper = find_paper(grey)
+        ink = find_ink(grey, paper)
+        cropped = keep_pieces(ink, one_digit(find_pieces(ink, paper)))
+        if max(cropped.shape) >= SMALL_DIGIT or grey.size < pixels / 4:  # so small is no picture that was made smaller
+            break
     fitted = fit_into_20(cropped)
     return {
         "grey": grey,
