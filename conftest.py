@@ -114,6 +114,15 @@ def model():
     return load_run(REFERENCE_DIR).model
 
 
+@pytest.fixture(scope="session")
+def reader():
+    """The network that reads handwriting; no test changes it."""
+    from mnist_lesson.results import load_run
+    from mnist_lesson.stored import READER_DIR
+
+    return load_run(READER_DIR).model.eval()
+
+
 @pytest.fixture
 def images():
     """Six images of random numbers, the same ones each time."""

@@ -13,11 +13,6 @@ from mnist_lesson.stored import READER_DIR, STORED_DIR
 
 
 @pytest.fixture(scope="module")
-def reader():
-    return load_run(READER_DIR).model.eval()
-
-
-@pytest.fixture(scope="module")
 def held_out():
     return hold_out(*load_tensors(train=True))[1]
 

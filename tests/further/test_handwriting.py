@@ -24,11 +24,6 @@ def mnist():
     return load_tensors(train=False)
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return load_run(READER_DIR).model.eval()
-
-
 def read(picture, reader):
     with torch.no_grad():
         return reader(prepare(picture).unsqueeze(0)).argmax().item()

@@ -25,11 +25,6 @@ def mnist():
     return load_tensors(train=False)
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return load_run(READER_DIR).model.eval()
-
-
 def text_of(picture, model):
     """What is read, with a blank between lines and ? for what was found but not read."""
     _, found = read_sheet(picture, model)
