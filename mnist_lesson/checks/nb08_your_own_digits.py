@@ -305,7 +305,7 @@ def refuse(answer: Callable) -> None:
 
     def case(size, threshold):
         logits = torch.randn(size, 10)
-        logits[:, 0] = logits.amax(dim=1) + torch.linspace(0, 6, size)
+        logits[:, 0] = logits.amax(dim=1) + torch.linspace(0.2, 6, size)  # from hardly ahead to sure
         logits = torch.cat([near(threshold), logits])
         return with_digits(logits + 10 * torch.randn(len(logits), 1)), threshold
 

@@ -56,7 +56,9 @@ def test_each_heading_says_how_hard_and_how_long(name):
 
 @pytest.mark.notebook_cells
 @pytest.mark.parametrize("name", QUICK)
-def test_the_solution_passes_and_does_not_count_as_solved(name, capsys):
+def test_the_solution_passes_and_does_not_count_as_solved(name, capsys, monkeypatch):
+    """A quarter of the draws must do, so that no learner ever meets a checker that finds no good cases."""
+    monkeypatch.setattr(compare, "DRAWS", compare.DRAWS // 4)
     notebook, cell = SOLUTIONS[name]
     namespace = run_cell(notebook, cell.source)
     assert capsys.readouterr().out == f"Exercise {CHECKERS[name].number}, {name}: the solution passes.\n"
