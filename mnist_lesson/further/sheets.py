@@ -48,6 +48,7 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
     """Return the grey sheet, (H, W), and all that was found on it, line by line and from left to right.
 
     What is too small or too large to be a digit, such as a dash or a pencil, is found but not read: its digit is None.
+    Left out are specks, printed lines, and the rims of tables, hands and shadows.
     Raises ValueError as `prepare` does, and if there are too many pieces of ink to be digits.
     """
     grey, ink, pieces, marks = _marks_of(picture)
