@@ -7,7 +7,9 @@ For a first reading: `prepare_steps`, `fit_into_20` and `centre`. The sheet is f
 `sheets` reads several digits.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from scipy import ndimage
 
 from mnist_lesson.further.ink import INK, find_ink, find_pieces, keep_pieces, stroke_width
 from mnist_lesson.further.paper import find_paper, tidied
-from mnist_lesson.further.pictures import WORK_PIXELS, Picture, to_grey
+from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, PictureError, to_grey
 
 FEW_PIXELS = 400_000  # of a picture: enough, unless its digit is small
 SMALL_DIGIT = 80  # pixels of its longer side
@@ -42,12 +44,10 @@ def prepare_steps(picture: Picture) -> dict[str, np.ndarray]:
     "grey" and "paper" hold 0 (black) to 255 (white), the others ink from 0 (none) to 1.
     Raises ValueError as `prepare` does.
     """
-    for pixels in (FEW_PIXELS, WORK_PIXELS):
-        grey = tidied(to_grey(picture, pixels))
-        paper = find_paper(grey)
-        ink = find_ink(grey, paper)
-        cropped = keep_pieces(ink, one_digit(find_pieces(ink, paper)))
-        if max(cropped.shape) >= SMALL_DIGIT or grey.size < pixels / 4:  # so small is no picture that was made smaller
+    looks = closer_looks(picture, FEW_PIXELS, WORK_PIXELS, FINE_PIXELS)
+    for grey, paper, ink in itertools.islice(looks, 2):  # ink that is found is looked at once more at most
+        cropped = keep_pieces(ink, one_digit(find_pieces(ink, paper, grey)))
+        if max(cropped.shape) >= SMALL_DIGIT:
             break
     fitted = fit_into_20(cropped)
     return {
@@ -58,6 +58,26 @@ def prepare_steps(picture: Picture) -> dict[str, np.ndarray]:
         "fitted": fitted,
         "centred": centre(fitted),
     }
+
+
+def closer_looks(picture: Picture, *sizes: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the grey sheet, its paper and its ink, (H, W) each, with more and more pixels: about so many at most.
+
+    A thin stroke may be seen only in a closer look. Raises ValueError as `prepare` does, if the last one shows no ink.
+    """
+    for pixels in sizes:
+        grey = tidied(to_grey(picture, pixels))
+        is_last = pixels == sizes[-1] or grey.size < pixels / 4  # so small is no picture that was made smaller
+        paper = find_paper(grey)
+        try:
+            ink = find_ink(grey, paper)
+        except PictureError:
+            if is_last:
+                raise
+        else:
+            yield grey, paper, ink
+        if is_last:
+            return
 
 
 def one_digit(pieces: np.ndarray) -> np.ndarray:
@@ -90,21 +110,23 @@ def _near(box: tuple[slice, slice], other: tuple[slice, slice], share: float = 1
 
 def fit_into_20(ink: np.ndarray) -> np.ndarray:
     """Fit ink into 20 x 20 keeping its aspect ratio: one side of the result is 20. Thin strokes are made thicker."""
-    ink = _resize(ink, 80)
+    image = _resize(Image.fromarray(ink), 80)
+    ink = np.asarray(image)
+    ink = ink / ink.max()
     missing = 4 * THINNEST_STROKE - stroke_width(ink)  # pixels of 80
     if missing > 0:
         thicker = Image.fromarray((255 * np.pad(ink, 4)).astype(np.uint8))
         thicker = thicker.filter(ImageFilter.MaxFilter(2 * math.ceil(missing / 2) + 1))
         ink = np.asarray(thicker, dtype=np.float32) / 255
-        ink = keep_pieces(ink, ink > INK)
-    return _resize(ink, 20)
+        image = Image.fromarray(keep_pieces(ink, ink > INK))
+    fitted = np.asarray(_resize(image, 20))
+    return fitted / fitted.max()
 
 
-def _resize(ink: np.ndarray, longest: int) -> np.ndarray:
-    """Bring the longer side to this many pixels, keeping the aspect ratio, and the darkest ink to 1."""
-    height, width = (max(1, round(side * longest / max(ink.shape))) for side in ink.shape)
-    resized = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
-    return resized / resized.max()
+def _resize(image: Image.Image, longest: int) -> Image.Image:
+    """Bring the longer side to this many pixels, keeping the aspect ratio."""
+    width, height = (max(1, round(side * longest / max(image.size))) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BOX)
 
 
 def centre(ink: np.ndarray) -> np.ndarray:
@@ -115,7 +137,7 @@ def centre(ink: np.ndarray) -> np.ndarray:
     place = []
     for axis, side in enumerate(ink.shape):
         mass = ink.sum(axis=1 - axis)
-        middle = (mass * np.arange(side)).sum() / mass.sum()
+        middle = mass @ np.arange(side) / mass.sum()
         place.append(min(max(round(14 - middle), 0), 28 - side))
     top, left = place
     image = np.zeros((28, 28), dtype=np.float32)

@@ -12,6 +12,7 @@ from mnist_lesson.further.pictures import PictureError
 LEAST_CONTRAST = 20  # of 255: less is taken for an empty sheet
 MUCH_GRAIN = 2.5  # of 255, after a slight blur: then the picture needs a stronger one
 INK = 0.3  # less than this share of full ink is the soft rim of a stroke
+LEAST_STROKE = 30  # pixels: less, where the brightness of the paper changes at once, is a part of its rim
 ALL_AROUND = np.ones((3, 3))  # pixels that touch at a corner are connected, too
 
 
@@ -91,8 +92,9 @@ def stroke_width(ink: np.ndarray) -> float:
     over the edge. Rows and columns cross an edge 4 / pi times as often as it is long, on average over all
     directions. (Source: M. W. Crofton, "On the theory of local probability", 1868.)
     """
-    is_ink = np.pad(ink > 0.5, 1)
-    edge = sum(np.count_nonzero(np.diff(is_ink, axis=axis)) for axis in (0, 1)) * math.pi / 4
+    is_ink = ink > 0.5
+    ways = is_ink, is_ink.T  # outside of the picture is none
+    edge = sum(np.count_nonzero(way[1:] != way[:-1]) + np.count_nonzero(way[[0, -1]]) for way in ways) * math.pi / 4
     return 2 * np.count_nonzero(is_ink) / edge
 
 
@@ -172,11 +174,11 @@ def _along(
     closed = _smallest(_largest(ridge | under_ink, 5, 1), 5, 1)
     pieces, number = ndimage.label(_largest(_smallest(closed, run, 1), run, 1), ALL_AROUND)
     pixels = np.bincount(pieces.ravel(), minlength=number + 1)
-    found = []
+    found, shortest = [], min(share for _, share, _ in rules) * width
     for piece, box in enumerate(ndimage.find_objects(pieces), start=1):
         rows, columns = box
         length = columns.stop - columns.start
-        if pixels[piece] < thick * length and rows.stop - rows.start < length / 4:
+        if length > shortest and pixels[piece] < thick * length and rows.stop - rows.start < length / 4:
             darkest = np.where(pieces[box] == piece, depth[box], 0).max(axis=0)  # across the line
             found.append((length / width, np.quantile(darkest, 0.4), piece, box))
     lines = np.zeros_like(ridge)
@@ -206,27 +208,44 @@ def _smallest(values: np.ndarray, size: int, axis: int) -> np.ndarray:
 # Pieces
 
 
-def number_pieces(ink: np.ndarray, paper: np.ndarray) -> np.ndarray:
+def number_pieces(ink: np.ndarray, paper: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """Number the connected pieces of ink: whole numbers, (H, W), 0 where there is none.
 
-    Left out is what lies along a step of the paper's brightness: the rim of a table, a hand or a shadow.
+    Left out is what lies along a step of the paper's brightness: the rim of a table, a hand or a shadow. A stroke may
+    lie there, too, but around it all is brighter.
     """
     pieces, _ = ndimage.label(ink > INK, ALL_AROUND)
     steps = steps_of(paper)
     if steps.any():
-        at_step = np.bincount(pieces.ravel(), steps.ravel()) > np.bincount(pieces.ravel()) / 2
-        if not at_step[1:].all():
-            pieces[at_step[pieces]] = 0
+        pixels = np.bincount(pieces.ravel())
+        is_rim = np.bincount(pieces.ravel(), steps.ravel()) > pixels / 2
+        boxes = ndimage.find_objects(pieces)
+        for number in np.flatnonzero(is_rim & (pixels > LEAST_STROKE)):
+            is_rim[number] = number == 0 or not _is_stroke(pieces, number, boxes[number - 1], grey)
+        if not is_rim[1:].all():
+            pieces[is_rim[pieces]] = 0
     return pieces
 
 
-def find_pieces(ink: np.ndarray, paper: np.ndarray) -> np.ndarray:
+def _is_stroke(pieces: np.ndarray, number: int, box: tuple[slice, slice], grey: np.ndarray) -> bool:
+    """Is nearly all around a piece, half of a stroke's width away, brighter than the piece is?"""
+    own = pieces[box] == number
+    reach = max(2, round(stroke_width(own) / 2))
+    box = tuple(slice(max(0, axis.start - reach - 1), axis.stop + reach + 1) for axis in box)
+    own = pieces[box] == number
+    near, far = (_largest(_largest(own, size, 0), size, 1) for size in (3, 2 * reach + 3))
+    around = grey[box][far & ~near & (pieces[box] == 0)]
+    dark = np.median(grey[box][own])
+    return around.size > 0 and np.mean(around < dark + 0.35 * (np.quantile(around, 0.9) - dark)) < 0.15
+
+
+def find_pieces(ink: np.ndarray, paper: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """Number the connected pieces of ink: whole numbers, (H, W), 0 where there is none.
 
     Left out are specks, with less than a twentieth of the largest piece's pixels, and what lies along the edge of the
     picture, such as a strip of the table (unless hardly anything else would be left).
     """
-    pieces = number_pieces(ink, paper)
+    pieces = number_pieces(ink, paper, grey)
     pixels = np.bincount(pieces.ravel())
     pixels[0] = 0
     edge = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
@@ -241,5 +260,4 @@ def keep_pieces(ink: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Return the ink where `kept` is true, with its soft rim, cropped: no row or column at the edge is empty."""
     left, top, right, bottom = Image.fromarray(kept.astype(np.uint8)).getbbox()
     ink, kept = ink[top:bottom, left:right], kept[top:bottom, left:right]
-    rim = Image.fromarray(kept.astype(np.uint8)).filter(ImageFilter.MaxFilter(3))
-    return ink * np.asarray(rim)
+    return ink * _largest(_largest(kept, 3, 0), 3, 1)

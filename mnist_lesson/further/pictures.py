@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 MOST_PIXELS = 50_000_000  # of a picture; a usual phone takes 12 million
 WORK_PIXELS = 750_000  # a larger picture is made smaller first: enough for a number on a whole sheet
+FINE_PIXELS = 4_000_000  # if that is not enough
 LEAST_SIDE = 8  # pixels: a digit cannot be told from less
 
 Picture = str | Path | bytes | Image.Image | np.ndarray | torch.Tensor

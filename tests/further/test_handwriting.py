@@ -279,6 +279,29 @@ def test_numbers_of_pieces_may_be_missing():
 # Size and place
 
 
+def test_a_thin_stroke_on_a_large_photo_is_found_in_a_closer_look(reader):
+    page = Image.new("L", (4000, 3000), 210)
+    ImageDraw.Draw(page).line([(1800, 1000), (2000, 1000), (1880, 1400)], fill=150, width=2)
+    assert read(page, reader) == 7
+
+
+@pytest.mark.parametrize("side, looks", [(300, 1), (900, 3), (2000, 3)])
+def test_as_many_looks_as_there_is_something_new_to_see(side, looks, monkeypatch):
+    sizes, to_grey = [], handwriting.to_grey
+    monkeypatch.setattr(handwriting, "to_grey", lambda *args: sizes.append(args[1]) or to_grey(*args))
+    with pytest.raises(ValueError, match="no ink"):
+        prepare(Image.new("L", (side, side), 210))
+    assert len(sizes) == looks and sizes == sorted(sizes)
+
+
+def test_a_small_digit_is_looked_at_twice(monkeypatch):
+    looks, expected, find_ink = [], prepare(drawn()), handwriting.find_ink
+    monkeypatch.setattr(handwriting, "find_ink", lambda *args: looks.append(args) or find_ink(*args))
+    page = Image.new("L", (2000, 1500), 240)
+    page.paste(Image.fromarray(drawn()).resize((90, 90)), (700, 600))
+    assert is_the_same(prepare(page), expected, most=0.08) and len(looks) == 2
+
+
 def test_thin_strokes_are_made_thicker_and_others_are_not():
     v = [[(20, 20), (110, 200), (200, 20)]]
     thin, usual, thick = (

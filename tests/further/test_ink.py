@@ -228,7 +228,10 @@ def connected_by_flooding(mask):
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
 def test_pixels_that_touch_at_a_corner_are_connected(share):
     mask = np.random.default_rng(int(10 * share)).random((20, 25)) < share
-    pieces, expected = ink.number_pieces(mask.astype(float), BRIGHT[:20, :25]), connected_by_flooding(mask)
+    pieces, expected = (
+        ink.number_pieces(mask.astype(float), BRIGHT[:20, :25], BRIGHT[:20, :25]),
+        connected_by_flooding(mask),
+    )
     pairs = set(zip(pieces.ravel().tolist(), expected.ravel().tolist()))
     assert len(pairs) == len({piece for piece, _ in pairs}) == len({piece for _, piece in pairs})
     assert (0, 0) in pairs and len(pairs) > 3
@@ -238,9 +241,9 @@ def test_a_soft_rim_connects_nothing():
     strokes = np.zeros((40, 60))
     strokes[10:30, 10:20] = strokes[10:30, 40:50] = 1
     strokes[20, 20:40] = ink.INK - 0.05
-    assert ink.number_pieces(strokes, BRIGHT[:40, :60]).max() == 2
+    assert ink.number_pieces(strokes, BRIGHT[:40, :60], BRIGHT[:40, :60]).max() == 2
     strokes[20, 20:40] = ink.INK + 0.05
-    assert ink.number_pieces(strokes, BRIGHT[:40, :60]).max() == 1
+    assert ink.number_pieces(strokes, BRIGHT[:40, :60], BRIGHT[:40, :60]).max() == 1
 
 
 def test_the_rim_of_a_table_or_a_shadow_is_no_piece():
@@ -249,14 +252,27 @@ def test_the_rim_of_a_table_or_a_shadow_is_no_piece():
     strokes[:, 597:603] = 1  # along the step
     strokes[200:400, 300:320] = 1
     strokes[300:310, 450:600] = 1  # a stroke that only ends there
-    pieces = ink.number_pieces(strokes, paper)
+    pieces = ink.number_pieces(strokes, paper, paper)
     assert not pieces[:150, 597:].any() and pieces[300, 310] > 0
     alone = np.where(X > 596, strokes, 0)
-    assert ink.number_pieces(alone, paper).any(), "if nothing else is there, it may be meant"
+    assert ink.number_pieces(alone, paper, paper).any(), "if nothing else is there, it may be meant"
+
+
+@pytest.mark.parametrize("bright, dark", [(200, 120), (200, 150), (240, 140)])
+def test_a_stroke_on_the_edge_of_a_shadow_is_a_piece_and_the_edge_is_none(bright, dark):
+    paper = np.where(X > 600, dark, bright).astype(np.float32)
+    stroke = (abs(X - 600 - 0.2 * (Y - 150)) < 7) & (abs(Y - 150) < 50)  # a 1 that leans
+    rim = (abs(X - 600) < 5) & (Y > 300)
+    grey = np.where(stroke, paper / 3, paper)
+    strokes = (stroke | rim | ((X < 220) & (X > 200))).astype(float)
+    pieces = ink.number_pieces(strokes, paper, grey)
+    assert (pieces[stroke] > 0).all() and not pieces[rim].any()
+    hand = np.where((X > 600) & (Y < 300), paper / 3, paper)  # as dark as the stroke, but on one side all is as dark
+    assert not ink.number_pieces(strokes, paper, hand)[stroke].any()
 
 
 def test_no_ink_gives_no_piece():
-    assert not ink.number_pieces(np.zeros((40, 60)), BRIGHT[:40, :60]).any()
+    assert not ink.number_pieces(np.zeros((40, 60)), BRIGHT[:40, :60], BRIGHT[:40, :60]).any()
 
 
 @pytest.mark.parametrize("side, is_kept", [(7, False), (8, True), (12, True)])
@@ -264,7 +280,7 @@ def test_a_speck_has_less_than_a_twentieth_of_the_largest_piece(side, is_kept):
     strokes = np.zeros((100, 100))
     strokes[20:80, 20:40] = 1  # 1,200 pixels, of which a twentieth is 60
     strokes[50 : 50 + side, 60:68] = 1  # 8 wide
-    pieces = ink.find_pieces(strokes, BRIGHT[:100, :100])
+    pieces = ink.find_pieces(strokes, BRIGHT[:100, :100], BRIGHT[:100, :100])
     assert (pieces[20:80, 20:40] > 0).all() and (pieces[50 : 50 + side, 60:68] > 0).all() == is_kept
     assert len(np.unique(pieces)) == 2 + is_kept
 
@@ -273,9 +289,9 @@ def test_what_lies_along_the_edge_is_left_out_and_what_only_ends_there_is_not():
     strip, stroke = np.zeros((100, 100)), np.zeros((100, 100))
     strip[:, 94:] = 1
     stroke[40:46, :60] = 1
-    pieces = ink.find_pieces(np.maximum(strip, stroke), BRIGHT[:100, :100])
+    pieces = ink.find_pieces(np.maximum(strip, stroke), BRIGHT[:100, :100], BRIGHT[:100, :100])
     assert (pieces[40:46, :60] > 0).all() and not pieces[:, 94:].any()
-    assert (ink.find_pieces(strip, BRIGHT[:100, :100])[:, 94:] > 0).all(), "alone, it is the digit"
+    assert (ink.find_pieces(strip, BRIGHT[:100, :100], BRIGHT[:100, :100])[:, 94:] > 0).all(), "alone, it is the digit"
 
 
 def test_a_stroke_keeps_its_soft_rim_and_nothing_else():

@@ -5,11 +5,12 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+import torch.nn as nn
 from handwritten import draw
-from PIL import Image
+from PIL import Image, ImageDraw
 from test_pictures import BAD, as_bytes, is_the_same, on_paper, written
 
-from mnist_lesson.further import pictures, sheets
+from mnist_lesson.further import handwriting, pictures, sheets
 from mnist_lesson.further.drawing import EXAMPLES_DIR, draw_strokes
 from mnist_lesson.further.handwriting import prepare
 from mnist_lesson.further.recipes import load_tensors
@@ -71,7 +72,7 @@ def test_the_network_stays_as_it_was(reader):
     before = {name: value.clone() for name, value in reader.state_dict().items()}
     read_number(on_paper(written("38", 100)), reader)
     assert all(torch.equal(value, before[name]) for name, value in reader.state_dict().items())
-    assert all(value.grad is None for value in reader.parameters())
+    assert all(value.grad is None and value.is_contiguous() for value in reader.parameters())
 
 
 @pytest.mark.parametrize("name, number", [("phone", "55501928"), ("date", "241126")])
@@ -162,6 +163,22 @@ def test_dashes_and_points_are_found_but_not_read(text, reader):
     assert read == text.replace("-", "?").replace(".", "?")
 
 
+@pytest.mark.parametrize("text, place", [("4087", 2), ("4017", 2), ("2653", 1)])
+@pytest.mark.parametrize("shadow", [0.6, 0.7])
+def test_a_digit_on_the_edge_of_a_shadow_is_not_dropped(text, place, shadow, reader):
+    """The shadow ends in the middle of the digit at this place."""
+    picture = on_paper(np.pad(written(text, 70, step=1.3), ((200, 200), (300, 300))))
+    left, _, right, _ = read_sheet(picture, reader)[1][place].box
+    light = np.where(np.arange(len(picture[0])) < (left + right) / 2, shadow, 1.0)
+    assert text_of((picture * light).astype(np.uint8), reader) == text
+
+
+def test_a_wide_piece_that_cannot_be_cut_stays_whole(reader):
+    wedge = (abs(Y[:100, :140] - 50) < 50 - 0.35 * X[:100, :140]).astype(np.float32)
+    assert not any(sheets._cut(wedge, lean)[1] for lean in (-0.35, 0, 0.35)), "or this test shows nothing"
+    assert sheets._parts(wedge, 0.1, 100, 0.0, reader) == []
+
+
 def test_every_mark_has_a_box_of_its_own(reader):
     _, found = read_sheet(on_paper(written("24-11-26", 100)), reader)
     boxes = [mark.box for mark in found]
@@ -217,8 +234,10 @@ def test_scribbles_are_found_but_not_read(reader):
 def as_sure_as(probability):
     """A network that takes everything for a 3, with this probability."""
     others = (1 - probability) / 9
-    p = torch.tensor([probability if digit == 3 else others for digit in range(10)])
-    return lambda images: p.log().expand(len(images), 10)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    nn.init.zeros_(network[1].weight)
+    network[1].bias.data = torch.tensor([probability if digit == 3 else others for digit in range(10)]).log()
+    return network
 
 
 @pytest.mark.parametrize("sure, read", [(0.2, "??"), (0.6, "3?"), (0.95, "33")])
@@ -270,9 +289,9 @@ def page_of(rows, height, shape):
 def test_small_digits_on_a_large_page_are_read_with_more_pixels(reader, monkeypatch):
     page = page_of(["27183146", "60221407", "66260701"], 50, (2000, 1900))
     sizes, to_grey = [], pictures.to_grey
-    monkeypatch.setattr(sheets, "to_grey", lambda *args: sizes.append(args[1]) or to_grey(*args))
+    monkeypatch.setattr(handwriting, "to_grey", lambda *args: sizes.append(args[1]) or to_grey(*args))
     grey, found = read_sheet(as_bytes(Image.fromarray(page)), reader)
-    assert sizes == [sheets.WORK_PIXELS, sheets.FINE_PIXELS] and grey.shape == (2000, 1900)
+    assert sizes == [pictures.WORK_PIXELS, pictures.FINE_PIXELS] and grey.shape == (2000, 1900)
     assert "".join(str(mark.digit) for mark in found) == "271831466022140766260701"
     assert all(35 < mark.box[3] - mark.box[1] < 70 for mark in found), "boxes are in pixels of the grey sheet"
 
@@ -280,8 +299,16 @@ def test_small_digits_on_a_large_page_are_read_with_more_pixels(reader, monkeypa
 def test_large_digits_are_read_at_once(reader, monkeypatch):
     page = page_of(["2718", "6022"], 200, (2000, 1900))
     sizes, to_grey = [], pictures.to_grey
-    monkeypatch.setattr(sheets, "to_grey", lambda *args: sizes.append(args[1]) or to_grey(*args))
-    assert text_of(page, reader) == "2718 6022" and sizes == [sheets.WORK_PIXELS]
+    monkeypatch.setattr(handwriting, "to_grey", lambda *args: sizes.append(args[1]) or to_grey(*args))
+    assert text_of(page, reader) == "2718 6022" and sizes == [pictures.WORK_PIXELS]
+
+
+def test_what_is_too_thin_for_the_first_look_is_found_in_the_second(reader):
+    page = Image.new("L", (4000, 3000), 210)
+    ImageDraw.Draw(page).line([(1800, 1000), (2000, 1000), (1880, 1400)], fill=150, width=2)
+    with pytest.raises(ValueError, match="no ink"):
+        next(handwriting.closer_looks(page, pictures.WORK_PIXELS))
+    assert [digit for digit, _ in read_number(page, reader)] == [7]
 
 
 def test_memory_is_bounded(reader):
