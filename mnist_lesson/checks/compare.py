@@ -132,8 +132,8 @@ def _difference_of_tries(found: Any, expected: Any, tolerance: float = TOLERANCE
 def difference(found: Any, expected: Any, tolerance: float = TOLERANCE) -> str:
     """Say in what `found` differs from `expected`, or return an empty text if it does not.
 
-    Values count, types do not: 3, 3.0, NumPy's 3 and a tensor or array of 3 without axes are the same number, and a
-    tensor needs the right shape and numbers, of whatever dtype. Whole numbers must be met exactly, fractions and
+    Values count, types do not: 3, 3.0, 3 + 0j, NumPy's 3 and a tensor or array of 3 without axes are the same number,
+    and a tensor needs the right shape and numbers, of whatever dtype. Whole numbers must be met exactly, fractions and
     tensors up to rounding (a relative 1e-4). NaN never equals anything. What a class of the learner says of itself is
     not asked.
     """
@@ -169,6 +169,8 @@ def _number_difference(found: Any, expected: float, tolerance: float) -> str:
         found = found.item() if found.ndim == 0 and not found.is_meta else found
     if type(found) is np.ndarray and found.ndim == 0:
         found = found[()]
+    if type(found) in (complex, np.complex64, np.complex128) and found.imag == 0:
+        found = found.real  # NumPy's eigenvalues are complex numbers, even if they are real
     if isinstance(found, bool | np.bool_) or not isinstance(found, int | float | np.integer | np.floating):
         return f"{wanted} was expected, found {describe(found)}"
     # The number itself: a class of its own could say that it equals everything.
@@ -211,6 +213,8 @@ def _tensor_difference(found: Any, expected: torch.Tensor, tolerance: float) -> 
     found = plain_tensor(found)
     if found.shape != expected.shape:
         return f"the result should have the shape {tuple(expected.shape)}, but has {tuple(found.shape)}"
+    if found.is_complex() and found.layout == torch.strided and not found.is_meta and not found.imag.any():
+        found = found.real
     if found.is_complex() or (found.dtype == torch.bool) != (expected.dtype == torch.bool):
         return f"the result should hold numbers such as those of {expected.dtype}, but holds {found.dtype}"
     if found.device != expected.device:

@@ -36,6 +36,21 @@ from mnist_lesson.checks.compare import (
         ([3], 3, False),
         ("3", 3, False),
         (3j, 3, False),
+        (3 + 0j, 3, True),
+        (3 - 0j, 3.0, True),
+        (4 + 0j, 3, False),
+        (3 + 1e-9j, 3, False),
+        (complex(3, float("nan")), 3, False),
+        (complex(float("inf"), 0), 3, False),
+        (1 + 0.1j, 1.0, False),
+        (np.complex64(3), 3, True),
+        (np.complex128(0.4635), 0.4635, True),
+        (np.complex128(0.5), 0.4635, False),
+        (np.complex128(1 + 0.1j), 1.0, False),
+        (np.array(3 + 0j), 3, True),
+        (torch.tensor(3 + 0j), 3, True),
+        (torch.tensor(3 + 0j).conj(), 3, True),
+        (torch.tensor(3 + 0.1j), 3, False),
         (True, 1, False),
         (np.bool_(True), 1, False),
         (torch.tensor(True), 1, False),
@@ -60,13 +75,22 @@ from mnist_lesson.checks.compare import (
         (torch.tensor([[1, 2]]), torch.tensor([1, 2]), False),
         (torch.tensor([True]), torch.tensor([1]), False),
         (torch.tensor([1]), torch.tensor([True]), False),
-        (torch.tensor([1 + 0j]), torch.tensor([1.0]), False),
+        (torch.tensor([1 + 0j, 2]), torch.tensor([1.0, 2]), True),
+        (torch.tensor([1 + 0j, 2]), torch.tensor([1, 2]), True),
+        (torch.tensor([1 + 0j, 3]), torch.tensor([1.0, 2]), False),
+        (torch.tensor([1, 2 + 0.1j]), torch.tensor([1.0, 2]), False),
+        (torch.tensor([[1 + 0j, 2]]), torch.tensor([1.0, 2]), False),
+        (torch.tensor([1 + 0j]), torch.tensor([True]), False),
+        (torch.zeros(2, dtype=torch.complex64).to_sparse(), torch.zeros(2), False),
+        (torch.zeros(2, dtype=torch.complex64, device="meta"), torch.zeros(2), False),
         ([1, 2], torch.tensor([1, 2]), False),
         (np.array([1, 2]), torch.tensor([1, 2]), False),
         (torch.tensor([float("nan")]), torch.tensor([float("nan")]), False),
         (np.ones(2), np.ones(2), True),
         (np.ones(2, dtype=int), np.ones(2), True),
         (np.ones(2, dtype=np.float32), np.ones(2), True),
+        (np.ones(2, dtype=complex), np.ones(2), True),
+        (np.array([1, 1 + 0.1j]), np.ones(2), False),
         (np.ones((1, 2)), np.ones(2), False),
         (torch.ones(2), np.ones(2), False),
     ],
@@ -104,6 +128,9 @@ def test_no_class_of_a_learner_says_what_is_equal():
     class Float(float):
         __eq__ = lambda self, other: True
 
+    class Complex(complex):
+        imag, real = 0, 4
+
     class List(list):
         __iter__ = lambda self: iter([1, 2])
 
@@ -112,6 +139,7 @@ def test_no_class_of_a_learner_says_what_is_equal():
 
     assert difference(Int(3), 4) and not difference(Int(4), 4)
     assert difference(Float(0.5), 0.6) and not difference(Float(0.5), 0.5)
+    assert difference(Complex(3, 1), 4)
     assert difference(List([1, 3]), (1, 2)) and not difference(List([1, 2]), (1, 2))
     assert difference(torch.zeros(3).as_subclass(Tensor), torch.zeros(2))
 
