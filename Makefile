@@ -33,7 +33,7 @@ help:
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
 	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks (runs other people's code)"
 	@echo "make refresh   run the notebooks and store their outputs in them"
-	@echo "make bench     time the training loops and recipes against each other (20 minutes)"
+	@echo "make bench     time the training loops and recipes against each other (25 minutes)"
 	@echo "make clean     remove what was generated; keeps runs/ and .venv/"
 
 execute:

@@ -1,9 +1,11 @@
 """The notebooks as files: complete, executed, described, and in step with the helper package."""
 
 import ast
+import dataclasses
 import functools
 import json
 import math
+import operator
 import re
 import statistics
 from collections import Counter
@@ -15,9 +17,9 @@ from install import ROOT
 
 from mnist_lesson import engine, model
 from mnist_lesson.data import load_mnist
-from mnist_lesson.further.recipes import load_measured
+from mnist_lesson.further.recipes import IMPROVED, load_measured
 from mnist_lesson.results import confusion_matrix, load_run, wilson_interval
-from mnist_lesson.stored import REFERENCE_DIR, load_expected, load_predictions
+from mnist_lesson.stored import REFERENCE_DIR, STORED_DIR, load_expected, load_predictions
 from notebooks import all_notebooks
 
 PATHS = all_notebooks()
@@ -201,12 +203,11 @@ def test_there_are_notes_for_teaching_and_they_are_folded(name):
 @each_notebook
 def test_code_cells_and_their_outputs_are_narrow_and_short(name):
     """Beside JupyterLab's file browser a window of 1300 pixels shows 88 characters; of an output it breaks the lines."""
-    limits = (115, 165) if name == "09_better_and_faster" else (88, 100)
     for cell in code_cells(name):
         lines = cell.source.splitlines()
-        assert len(lines) <= 25 and max(map(len, lines)) <= limits[0], cell.id
+        assert len(lines) <= 25 and max(map(len, lines)) <= 88, cell.id
         printed = "\n".join(outputs(cell, "stream")).splitlines()
-        assert max(map(len, printed), default=0) <= limits[1], f"{cell.id} prints a long line"
+        assert max(map(len, printed), default=0) <= 100, f"{cell.id} prints a long line"
 
 
 @each_notebook
@@ -306,31 +307,74 @@ def test_the_claims_of_notebook_5_hold_in_its_stored_outputs():
 
 
 def test_the_claims_of_notebook_9_hold_in_the_stored_results():
-    """Its text says so in words: 99.5 %, a quarter of the mistakes, about half of the time, clear steps, overlaps."""
-    runs = load_measured()["on_test"]
-    accuracy = {name: statistics.mean(run["accuracies"][-1] for run in runs[name]) for name in runs}
-    seconds = {name: statistics.median(run["seconds"][-1] for run in runs[name]) for name in runs}
+    """Its text says so in words: a fifth of the mistakes, about half of the time, no sign that anything is lost."""
     mend = "measured anew? Then mend the text of 09_better_and_faster and README.md"
-    assert round(100 * accuracy["improved"], 1) == 99.5, mend
-    before = statistics.mean(load_expected()["final_test_acc"])
-    assert 0.22 < (1 - accuracy["improved"]) / (1 - before) < 0.28, mend
-    assert 0.45 < seconds["improved"] / seconds["lesson"] < 0.58, mend
-    assert 5.5 < seconds["example"] / seconds["improved"] < 6.5, mend
-    fast, plain = (
-        [100 * value for value in values]
-        for values in (load_expected()["final_test_acc"], load_expected()["plain"]["final_test_acc"])
-    )
-    half_width = 2.10 * (statistics.variance(fast) / len(fast) + statistics.variance(plain) / len(plain)) ** 0.5
-    low, high = (statistics.mean(fast) - statistics.mean(plain) + side * half_width for side in (-1, 1))
-    prose = cell_with_id("09_better_and_faster", "fast-notice").source
-    assert low < 0 < high and f"from {low:.2f} to {high:.2f} percentage points" in prose, mend
-    assert statistics.stdev(fast) > 3 * statistics.stdev(100 * run["accuracies"][-1] for run in runs["improved"]), mend
-    path = [entry["runs"] for entry in load_measured()["held_out"] if entry["kind"] == "path"]
-    lowest, highest = ([choose(run["accuracies"][-1] for run in step) for step in path] for choose in (min, max))
-    clear = [low > high for low, high in zip(lowest[1:], highest)]
-    assert clear == [True] * 5 + [False] * 2, mend  # up to augmentation, each step is a clear one
-    always = [{number for number, _ in run["misread"]} for run in runs["improved"]]
-    assert len(set.intersection(*always)) == 17, mend
+    runs = load_measured()["on_test"]
+    improved = statistics.mean(run["accuracies"][-1] for run in runs["improved"])
+    assert 0.18 < (1 - improved) / (1 - statistics.mean(load_expected()["final_test_acc"])) < 0.22, mend
+    plain, fast, quick = ([run["seconds"][-1] for run in runs[name][:3]] for name in ("lesson", "fast", "improved"))
+    assert 0.45 < statistics.median(map(operator.truediv, fast, plain)) < 0.58, mend
+    assert statistics.median(quick) < statistics.median(fast), mend
+    assert 0 not in [run["seed"] for run in runs["improved"]] and len(runs["improved"]) == 20, "the run has seed 0"
+    assert any(max(run["accuracies"]) >= 0.99 for run in runs["one epoch"]), "the ratios of the table are to its time"
+    low, high = printed_numbers("09_better_and_faster", "fast-interval", r"([-+][\d.]+)(?= to|[)])")
+    assert low < 0 < high, mend
+
+
+def verdicts(pairs):
+    """Compare pairs of entries as notebook 9 does: {"Better": [names of second entries that are better], ...}."""
+    found = {"Better": [], "Worse": [], "Cannot tell": []}
+    for before, entry in pairs:
+        one, other = ([100 * run["accuracies"][-1] for run in side["runs"]] for side in (before, entry))
+        half = 2.14 * ((statistics.variance(one) + statistics.variance(other)) / 8) ** 0.5
+        change = statistics.mean(other) - statistics.mean(one)
+        verdict = "Better" if change > half else "Worse" if change < -half else "Cannot tell"
+        found[verdict].append(entry.get("change") or entry["variation"])
+    return found
+
+
+def said(cell_id):
+    """What the prose of a cell of notebook 9 puts behind **Better:**, **Worse:** and **Cannot tell:**."""
+    prose = cell_with_id("09_better_and_faster", cell_id).source
+    parts = {"Better": [], "Worse": [], "Cannot tell": []}
+    for verdict, names in re.findall(r"\*\*(Better|Worse|Cannot tell):\*\* (.*?)\.(?= |$)", prose, flags=re.MULTILINE):
+        parts[verdict] = [] if names == "none" else names.split(", ")
+    return parts
+
+
+def test_the_verdicts_in_the_text_of_notebook_9_are_those_of_the_runs():
+    tried = json.loads((STORED_DIR / "recipe_path.json").read_text(encoding="utf-8"))
+    path, variations = tried["path"], tried["variations"]
+    mend = "measured anew? Then mend the text of 09_better_and_faster"
+    assert all(len(entry["runs"]) == 8 for entry in path + variations), "2.14 is Student's t for eight seeds each"
+    chosen = {run["seed"] for entry in path for two in entry["sweep"].values() for run in two}
+    assert not chosen & {run["seed"] for entry in path for run in entry["runs"]}, "the seeds that choose do not report"
+    assert said("path-notice") == verdicts(zip(path, path[1:])), mend
+    steps = [statistics.mean(run["accuracies"][-1] for run in entry["runs"]) for entry in path]
+    gains = [after - before for before, after in zip(steps, steps[1:])]
+    assert gains[0] > 3 * max(gains[1:]), f"by far the largest step is the learning rate alone: {mend}"
+
+    settings = json.loads(json.dumps(dataclasses.asdict(IMPROVED)))
+    same = [entry for entry in path + variations if entry["settings"] == settings and not entry["replaced"]]
+    assert len(same) == 1, "the improved recipe itself is what the variations are compared with"
+    others = [entry for entry in variations if entry not in same]
+    assert said("variations-notice") == verdicts((same[0], entry) for entry in others), mend
+    assert sum(IMPROVED.shares) == pytest.approx(2.5), f"five epochs show each image 2.5 times: {mend}"
+
+
+def test_the_story_of_notebook_9_holds_in_its_stored_outputs():
+    """Three changes seem to help, but the learning rate alone comes as far; rounding is little beside another order."""
+    numbers = functools.partial(printed_numbers, "09_better_and_faster")
+    table = numbers("unfair", r"([\d.]+) %$")
+    assert len(table) == 4 and table == sorted(table), "each change seems to help"
+    (sweep,) = outputs(cell_with_id("09_better_and_faster", "sweep"), "text/plain")
+    first = re.search("recipe of notebook 5: (.*?);", sweep)[1]
+    assert max(float(value) for value in re.findall(r"([\d.]+) %", first)) >= table[-1], "it was the learning rate"
+    fast, backwards = numbers("same", r"([\d.]+e-\d+)$")
+    assert backwards > 100 * fast, "hundreds of times as much"
+    for what in ("mean", "deviation"):
+        values = numbers("normalise", rf"{what} ([\d.]+)")
+        assert len(values) == 3 and max(values) - min(values) < 1e-4, "one rounded pair serves both"
 
 
 def printed_numbers(name, cell_id, pattern):

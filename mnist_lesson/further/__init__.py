@@ -4,7 +4,7 @@
 | -------------------- | --------------------------------------------- | ------------------------------------- |
 | 07_look_inside       | `inside.py`, `inside_plots.py`                | what the layers see                   |
 | 08_your_own_digits   | `handwriting.py` and `sheets.py`, which use `pictures.py`, `paper.py`, `ink.py`; `drawing.py` | photos and drawings, prepared |
-| 09_better_and_faster | `recipes.py`                                  | the fast path and the improved recipe |
+| 09_better_and_faster | `recipes.py`, `muon.py`                       | the fast path and the improved recipe |
 | 10_bug_clinic        | `faults.py`, `watch.py`, `examine.py`         | twenty ill programs, their symptoms   |
 
 `diagrams.py` draws the network, filters at work and the program, for notebooks 04 and 06.

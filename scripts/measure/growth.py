@@ -31,7 +31,8 @@ def measure_growth(rounds: int) -> dict:
         keep_freed_memory,
         load_tensors,
         make_optimizer,
-        train_epoch,
+        random_batches,
+        training_step,
     )
 
     keep_freed_memory()
@@ -40,9 +41,12 @@ def measure_growth(rounds: int) -> dict:
     def seconds(number: int, batch_size: int, model: nn.Module) -> float:
         recipe = replace(LESSON, batch_size=batch_size)
         model = model.to(memory_format=torch.channels_last)
-        optimizer = make_optimizer(model, recipe, steps=1)
+        losses, hits = torch.ones(2, number)
+        optimizer = make_optimizer(model, recipe)
+        step = training_step(images[:number], labels[:number], losses, hits, model, optimizer, recipe)
         start = time.perf_counter()
-        train_epoch(images[:number], labels[:number], model, nn.CrossEntropyLoss(), optimizer, recipe)
+        for batch in random_batches(number, batch_size):
+            step(batch)
         return time.perf_counter() - start
 
     runs = {

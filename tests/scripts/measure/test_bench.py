@@ -11,13 +11,27 @@ def test_a_round_that_never_got_there_counts_as_the_longest(values, expected):
     assert bench.median([{"seconds to 99 %": value} for value in values], "seconds to 99 %") == expected
 
 
-def test_the_table_holds_all_contestants(capsys):
+@pytest.fixture
+def medians():
     rows = {name: {"seconds an epoch": 2.0, "peak memory in MB": 100} for name in bench.CONTESTANTS}
-    rows["improved"]["seconds to 99 %"], rows["example"]["seconds to 99 %"] = 10.0, 200.0
-    bench.print_medians(rows)
+    rows["improved"] |= {"seconds in all": 4.0, "seconds to 99 %": 3.0}
+    rows["one epoch"] |= {"seconds in all": 1.0, "seconds to 99 %": None}
+    rows["example"]["seconds an epoch"] = 15.0
+    rows["example, fast"] |= {"seconds to 99 %": 30.0, "epochs to 99 %": 4}
+    return rows
+
+
+def test_the_table_holds_all_contestants_and_ratios(medians, capsys):
+    bench.print_medians(medians)
     out = capsys.readouterr().out
-    assert all(f"\n{name} " in out for name in rows)
-    assert out.rstrip().endswith("0.050") and "nan" not in out
+    assert all(f"\n{name} " in out for name in medians)
+    assert [line.rsplit(": ")[-1] for line in out.splitlines()[-4:]] == ["0.400", "0.100", "0.100", "0.050"]
+
+
+def test_what_was_never_reached_has_no_ratio(medians, capsys):
+    medians["example, fast"] |= {"seconds to 99 %": None, "epochs to 99 %": None}
+    bench.print_medians(medians)
+    assert capsys.readouterr().out.count("never got there") == 2
 
 
 def test_figures_in_words():
@@ -51,7 +65,8 @@ def test_everything_is_written_and_the_order_turns_round(tmp_path, monkeypatch):
 
     def in_own_python(name):
         called.append(name)
-        return {"seconds an epoch": float(len(called)), "peak memory in MB": 100, "seconds to 99 %": None}
+        figures = dict.fromkeys(["seconds in all", "seconds to 99 %", "epochs to 99 %"])
+        return {"seconds an epoch": float(len(called)), "peak memory in MB": 100, **figures}
 
     monkeypatch.setattr(bench, "ROOT", tmp_path)
     monkeypatch.setattr(bench, "use_lesson_python", lambda: None)
@@ -62,7 +77,7 @@ def test_everything_is_written_and_the_order_turns_round(tmp_path, monkeypatch):
     names = list(bench.CONTESTANTS)
     assert called == [bench.PHOTO, *names, *reversed(names), *names]
     written = bench.json.loads((tmp_path / "build" / "bench.json").read_text(encoding="utf-8"))
-    assert written["medians"]["plain loop"]["seconds an epoch"] == 11, "the median of 2, 11 and 12"
+    assert written["medians"]["plain loop"]["seconds an epoch"] == 15, "the median of 2, 15 and 16"
     assert written["five epochs of notebook 10: seconds"] == {"alone": {"lesson first": bench.ROUNDS}}
     assert written["growth: seconds an epoch of 60,000 images"]["images"] == {str(bench.ROUNDS): 1.0}
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["bench.json", "bench_growth.png"]

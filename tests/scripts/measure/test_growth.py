@@ -28,13 +28,21 @@ def test_each_series_changes_one_thing_and_counts_for_60_000_images(monkeypatch)
     """A pretend epoch takes a second for each 1,000 images, whatever the batch size and the width."""
     from mnist_lesson.further import recipes
 
-    clock, calls = [0.0], []
+    clock, calls, seen = [0.0], [], []
 
-    def train_epoch(images, labels, model, loss_fn, optimizer, recipe):
+    def training_step(images, labels, losses, hits, model, optimizer, recipe):
+        assert len(images) == len(labels) == len(losses) == len(hits)
         calls.append((len(labels), recipe.batch_size, parameters(model)))
-        clock[0] += len(images) / 1000
+        seen.append([])
 
-    monkeypatch.setattr(recipes, "train_epoch", train_epoch)
+        def step(batch):
+            assert len(batch) <= recipe.batch_size
+            seen[-1] += batch.tolist()
+            clock[0] += len(batch) / 1000
+
+        return step
+
+    monkeypatch.setattr(recipes, "training_step", training_step)
     monkeypatch.setattr(growth.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(growth, "GROWTH", {"images": (100, 500), "batch size": (16, 64), "width": (1, 2)})
     measured = growth.measure_growth(rounds=1)
@@ -50,3 +58,4 @@ def test_each_series_changes_one_thing_and_counts_for_60_000_images(monkeypatch)
         (number, 32, usual),
         (number, 32, 485_514),
     ]
+    assert all(sorted(numbers) == list(range(call[0])) for numbers, call in zip(seen, calls)), "each image once"

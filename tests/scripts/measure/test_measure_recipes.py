@@ -1,29 +1,12 @@
-"""scripts/measure/measure_recipes.py: the steps lead to the improved recipe, and a run is made only once."""
+"""scripts/measure/measure_recipes.py: a run is made only once, and the seeds that judge had no say in a choice."""
 
 import json
-from dataclasses import asdict
 
+import measure_path
 import measure_recipes
 
 from mnist_lesson import stored
 from mnist_lesson.further.recipes import IMPROVED, LESSON
-
-
-def changed(first, second):
-    return {name for name, value in asdict(first).items() if asdict(second)[name] != value}
-
-
-def test_the_path_leads_from_the_lesson_to_the_improved_recipe():
-    steps = list(measure_recipes.path_to(IMPROVED).values())
-    assert steps[0] == LESSON and steps[-1] == IMPROVED
-    for before, after in zip(steps, steps[1:]):
-        assert 1 <= len(changed(before, after) - {"learn_rate"}) <= 1
-
-
-def test_each_variation_has_one_change():
-    variations = measure_recipes.variations_of(IMPROVED)
-    assert all(len(changed(IMPROVED, recipe)) == 1 for recipe in variations.values())
-    assert len(set(variations.values())) == len(variations)
 
 
 def test_a_run_is_made_once_and_kept_until_its_recipe_changes(tmp_path, monkeypatch):
@@ -39,9 +22,9 @@ def test_a_run_is_made_once_and_kept_until_its_recipe_changes(tmp_path, monkeypa
         assert len(calls) == made
 
 
-def test_everything_is_written_and_the_test_images_are_for_finished_recipes_only(tmp_path, monkeypatch):
+def test_everything_is_written_and_fresh_seeds_judge_the_improved_recipes(tmp_path, monkeypatch):
     def kept(name, seed, run, *arguments):
-        runs.append((run, arguments))
+        runs.append((name, seed))
         return {"seed": seed, "accuracies": [0.5], "seconds": [1.0], "misread": []}
 
     runs = []
@@ -51,10 +34,11 @@ def test_everything_is_written_and_the_test_images_are_for_finished_recipes_only
     measure_recipes.main()
     written = json.loads((tmp_path / "recipes.json").read_text(encoding="utf-8"))
     assert {name: len(rows) for name, rows in written["on_test"].items()} == {
-        "lesson": 3,
-        "fast": 10,
-        "example": 3,
-        "improved": 10,
+        name: len(seeds) for name, seeds in measure_recipes.SEEDS.items()
     }
-    assert [entry["kind"] for entry in written["held_out"]] == 8 * ["path"] + 5 * ["variation"]
-    assert {arguments for run, arguments in runs if run is measure_recipes.run_on_test} == {(LESSON,), (IMPROVED,)}
+    chosen_with = {*measure_path.SWEEP_SEEDS, *measure_path.SEEDS}
+    assert not chosen_with & {seed for name, seed in runs if name in ("improved", "one epoch")}
+    assert [name for name, _ in runs[:7]] == list(measure_recipes.SEEDS), "in turn, not one after the other"
+    assert [name for name, rows in written["on_test"].items() if "misread" in rows[0]] == ["lesson", "improved"] + [
+        name for name in measure_recipes.SEEDS if name.startswith("example")
+    ]

@@ -19,7 +19,7 @@ def test_normalisation_is_taken_into_the_first_layer():
     whole = train_reader.take_in_normalisation(model)
     assert type(whole) is CNN and not whole.training
     with torch.no_grad():
-        assert torch.allclose(whole(images), model(recipes.to_inputs(images, recipes.IMPROVED)), atol=1e-5)
+        assert torch.allclose(whole(images), model(recipes.to_inputs(images, recipes.CLASSIC)), atol=1e-5)
         assert not torch.allclose(whole(images), model(images), atol=1e-2)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -99,6 +99,19 @@ def test_training_takes_its_number_of_batches_and_learns_digits_and_doubt(monkey
     probabilities = model(images[:3] / 255).softmax(dim=1)
     assert probabilities[0, 1] > 0.8 and probabilities[1, 7] > 0.8
     assert probabilities[2].max() < 0.5
+
+
+def test_the_schedule_and_the_average_go_along_with_each_batch(monkeypatch):
+    made, rates = [], []
+    make_schedule, average_weights, augment = recipes.make_schedule, recipes.average_weights, recipes.augment
+    monkeypatch.setattr(recipes, "make_schedule", lambda *args: made.append(make_schedule(*args)) or made[-1])
+    monkeypatch.setattr(recipes, "average_weights", lambda *args: made.append(average_weights(*args)) or made[-1])
+    monkeypatch.setattr(recipes, "augment", lambda images: rates.append(made[0].get_last_lr()[0]) or augment(images))
+    model = train_reader.fit_reader([(zeros(130), torch.full((130, 10), 0.1))], 40, False, seed=0)
+    schedule, averaged = made
+    assert len(rates) == schedule.last_epoch == averaged.n_averaged == 40
+    assert max(rates) > 0.9 * recipes.CLASSIC.learn_rate and rates[-1] < 0.05 * max(rates)
+    assert torch.equal(model.fc2.weight, averaged.module.fc2.weight)
 
 
 def test_the_judge_counts_what_is_read_and_what_is_refused(monkeypatch):
