@@ -317,6 +317,9 @@ def test_the_claims_of_notebook_9_hold_in_the_stored_results():
     assert statistics.median(quick) < statistics.median(fast), mend
     assert 0 not in [run["seed"] for run in runs["improved"]] and len(runs["improved"]) == 20, "the run has seed 0"
     assert any(max(run["accuracies"]) >= 0.99 for run in runs["one epoch"]), "the ratios of the table are to its time"
+    (slow,), (quick,) = runs["example"], runs["example, fast path"]
+    epochs = [[accuracy >= 0.99 for accuracy in run["accuracies"]].index(True) for run in (slow, quick)]
+    assert epochs[0] - epochs[1] == 2, f"two epochs before the other: {mend}"
     low, high = printed_numbers("09_better_and_faster", "fast-interval", r"([-+][\d.]+)(?= to|[)])")
     assert low < 0 < high, mend
 

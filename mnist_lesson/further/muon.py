@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import torch
 from torch.optim import Optimizer
 
-ROUNDS = 4  # of the formula below: more make no difference that could be measured
+ROUNDS = 4  # of the formula below: then singular values from 0.01 up, of a matrix of norm 1, are near 1
 A, B, C = 3.4445, -4.7750, 2.0315  # of the formula, from the source
 
 

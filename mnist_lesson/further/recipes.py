@@ -105,9 +105,9 @@ def hold_out(images: torch.Tensor, labels: torch.Tensor, number: int = 5_000) ->
     return (images[rest], labels[rest]), (images[held], labels[held])
 
 
-def random_batches(size: int, batch_size: int, device: torch.device | None = None) -> tuple[torch.Tensor, ...]:
+def random_batches(size: int, batch_size: int) -> tuple[torch.Tensor, ...]:
     """Return the numbers 0 to size - 1 in random order, cut into batches; the last one may be smaller."""
-    return torch.randperm(size, device=device).split(batch_size)
+    return torch.randperm(size).split(batch_size)
 
 
 def choose_images(losses: torch.Tensor, share: float) -> torch.Tensor:

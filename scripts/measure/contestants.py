@@ -122,7 +122,7 @@ def train_on_all(recipe) -> tuple[list[float], list[float]]:
 
 
 def example() -> dict:
-    """Time one epoch of the example as published: it takes as many to 99 % as on the fast path, so that one counts."""
+    """Time one epoch of the example as published. How many it needs is counted on the fast path: it trains the same."""
     return {"seconds an epoch": fit_example(1)[1][-1]}
 
 

@@ -180,3 +180,10 @@ def test_it_does_the_same_on_an_accelerator():
             optimizer.step()
         ends.append(weights.detach().cpu())
     assert torch.allclose(*ends, atol=1e-2)  # some accelerators multiply matrices with fewer digits
+
+
+@pytest.mark.parametrize("size", [0.01, 0.02, 0.05, 0.2, 0.9])
+def test_all_but_tiny_singular_values_come_near_1(size):
+    """As the number of rounds promises, for a matrix of norm 1."""
+    evened = even_out(torch.diag(torch.tensor([size, (1 - size**2) ** 0.5])))
+    assert 0.65 < evened[0, 0] < 1.25
