@@ -39,12 +39,12 @@ OWN = "the lesson's own"
 
 
 def main() -> None:
+    use_lesson_python()
     parser = argparse.ArgumentParser(description="Time the training by your recipe against the lesson's own.")
     parser.add_argument("file", type=Path, help="a Python file with your recipe, such as my_recipe.py")
     path = parser.parse_args().file
     if not path.is_file():
         sys.exit(f"There is no file {path}: give the name of the file that holds your recipe.")
-    use_lesson_python()
     from mnist_lesson.device import environment
 
     contestants = {path.stem: path, OWN: None}
