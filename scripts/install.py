@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # where packages.py is
 
-from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, make_venv, missing_packages
+from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, make_venv, missing_packages, requirements
 
 SETTINGS = BUILD / "settings"  # instead of the user's own; it stays, since Matplotlib's list of fonts is slow
 
@@ -118,11 +118,13 @@ def refuse_files_in_the_way(folders: list[Path]) -> None:
     """End with a sentence if a file such as torch.py or random.py would be imported in place of a package."""
     own = {str(folder) for folder in (ROOT, ROOT / "notebooks", ROOT / "scripts")}
     elsewhere = [place for place in sys.path if str(Path(place).resolve()) not in own]
+    to_come = {re.split("[^a-z-]", name)[0].replace("-", "_") for name in requirements()}  # not here at the first start
     for folder in folders:
         modules = [*folder.glob("*.py"), *(init.parent for init in folder.glob("*/__init__.py"))]
         for path in sorted(modules):
             is_own = path in (ROOT / "mnist_lesson", ROOT / "conftest.py")
-            if not is_own and importlib.machinery.PathFinder.find_spec(path.stem, elsewhere):
+            is_taken = path.stem in to_come or importlib.machinery.PathFinder.find_spec(path.stem, elsewhere)
+            if not is_own and is_taken:
                 sys.exit(
                     f"{path} stands in the way: Python would import it in place of its own module `{path.stem}` "
                     "or a package of that name. Rename it, then run this again."

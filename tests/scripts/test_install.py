@@ -187,6 +187,13 @@ def test_a_file_that_stands_in_the_way_is_named(monkeypatch, tmp_path, calls, na
     assert calls == []
 
 
+def test_a_file_in_the_way_of_what_is_still_to_be_installed_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(install.importlib.machinery.PathFinder, "find_spec", lambda *arguments: None)
+    (tmp_path / "torch.py").touch()
+    with pytest.raises(SystemExit, match=r"torch\.py stands in the way"):
+        install.refuse_files_in_the_way([tmp_path])
+
+
 def test_files_of_another_name_are_welcome(tmp_path):
     for name in ("my_helper.py", "torch.txt", "torch.ipynb"):
         (tmp_path / name).touch()
