@@ -59,7 +59,7 @@ if TYPE_CHECKING:  # it is installed below, if need be
 
 SECONDS = 600  # for all cells of a notebook
 SHORT = 20  # letters: nothing that short describes a figure
-EXTRAS = ["playwright", "ipycanvas", "ipywidgets"]  # what the extras [browser] and [draw] bring
+EXTRAS = ["playwright", "axe_playwright_python", "ipycanvas", "ipywidgets"]  # of [browser] and [draw]
 NO_CHROMIUM = (
     "there is no Chromium and no Chrome here: "
     "`sudo apt install chromium` installs Chromium on Debian, elsewhere install Chrome."

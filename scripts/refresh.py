@@ -1,6 +1,6 @@
 """Run every notebook and store its outputs in it, so that a second refresh changes nothing.
 
-    python scripts/refresh.py                all notebooks
+    python scripts/refresh.py                all notebooks, and docs/draw.html, the page of notebook 11
     python scripts/refresh.py 04_model       only this one
 
 A notebook that fails stays as it was.
@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
 
-from install import use_lesson_python
+from build_site import make_digit_page
+from install import ROOT, use_lesson_python
 
 from notebooks import chosen_notebooks
 
@@ -28,6 +29,8 @@ def main() -> int:
             os.environ["MNIST_LESSON_RUNS"] = runs
             print(f"{path.stem} ...", flush=True)
             refresh(path)
+    if not sys.argv[1:]:
+        make_digit_page(ROOT / "docs" / "draw.html")
     return 0
 
 

@@ -164,7 +164,7 @@ def test_packages_are_never_installed_in_an_environment_of_the_user(monkeypatch,
     assert browser_test.main() == status
     said = capsys.readouterr().out
     assert said.startswith(f"The browser test {words}, because") and said.count("\n") == 1
-    assert "playwright, ipycanvas" in said and "[browser,draw]" in said
+    assert "playwright, axe_playwright_python, ipycanvas" in said and "[browser,draw]" in said
     assert not installed
 
 
