@@ -10,6 +10,7 @@ import re
 import statistics
 from collections import Counter
 
+import measure_bits
 import nbformat
 import pytest
 from browser_test import SHORT, Alternatives
@@ -261,6 +262,7 @@ def plain_tree(source, name):
         ("05_training", "train", engine, "train"),
         ("05_training", "test", engine, "test"),
         ("05_training", "fit", engine, "fit"),
+        ("11_take_it_with_you", "table", measure_bits, "to_bits"),
     ],
 )
 def test_notebook_and_package_do_not_drift(notebook, cell_id, module, name):
@@ -494,3 +496,35 @@ def test_the_claims_of_notebook_7_hold_in_its_stored_outputs():
     assert without[0] < 80 < 90 < min(without[1:]) and alone[0] > 90 > 70 > max(alone[1:]), mend
     trained, frozen = numbers("frozen", r": ([\d.]+)%")
     assert 0 < trained - frozen < 4 and 85 < frozen < 93, f"so it was for ten seeds: {mend}"
+
+
+def test_the_claims_of_notebook_11_hold_in_its_stored_outputs():
+    numbers = functools.partial(printed_numbers, "11_take_it_with_you")
+    mend = "does the text of 11_take_it_with_you still fit what its cells print?"
+    right, sure, wrong = (
+        numbers("forgotten", pattern)
+        for pattern in (r" ([\d.]+)% +[\d.]+% +[\d.]+%$", r"([\d.]+)% +[\d.]+%$", r"([\d.]+)%$")
+    )
+    assert len(right) == 5 and abs(right[0] - right[1]) < 1 and max(right[2:]) < 65, mend
+    assert sure[1] > 99.9 > sure[0] and wrong[1] > 10 * wrong[0], f"always sure, of its mistakes, too: {mend}"
+    sound, without = numbers("no-relu", r"([\d.]+)%")
+    assert 92 < without < 96 < sound, mend
+    as_saved, after = numbers("moved", r"([\d.]+)%")
+    assert as_saved > 97 and after < 20, mend
+    others = numbers("accuracy", r"([\d.]+)% +[\d.]+$")
+    assert others[0] == 0 and others[1] <= 0.01 and others[2] <= 0.09, mend
+    (figure,) = outputs(cell_with_id("11_take_it_with_you", "bits-figure"), "text/plain")
+    by_bits = [float(number) for number in re.findall(r"bits ([\d.]+) %", figure)]
+    channels, layers = by_bits[:5], by_bits[5:]
+    assert min(channels[:3] + layers[:3]) > 97 and channels[4] < 90 and layers[4] < channels[4], mend
+    assert channels[3] < layers[3], f"the reference run is an exception at 3 bits: {mend}"
+    apart, together = numbers("rescaled", r"([\d.]+)%$")
+    assert apart > 96 and together < 20, mend
+    by_seed = json.loads((STORED_DIR / "bits.json").read_text(encoding="utf-8"))["networks"]
+    for bits, least in ((3, 9), (2, 14)):
+        pairs = zip(
+            *(by_seed[f"{bits} bits, {scale}"] for scale in ("a scale for each channel", "one scale for each layer"))
+        )
+        assert least <= sum(own["accuracy"] > other["accuracy"] for own, other in pairs) < 16, mend
+    for name, most in (("float16", 0.0002), ("8 bits, a scale for each channel", 0.001)):
+        assert max(run["changed"] for run in by_seed[name]) < most, mend

@@ -49,6 +49,7 @@ from mnist_lesson.checks.nb10_clinic import (
     mend_20,
 )
 from mnist_lesson.checks.nb10_diagnosis import diagnose, kept_as
+from mnist_lesson.checks.nb11_take_it_with_you import bytes_of, decode, largest_error, to_int8
 from mnist_lesson.checks.page import write_certificate
 from mnist_lesson.further.faults import FAULTS
 

@@ -4,6 +4,7 @@ expected.json     what sixty runs of the lesson's recipe gave
 predictions.npz   how each of these sixty networks reads the test images
 recipes.json      what the recipes of notebook 09 gave
 recipe_path.json  what each change of a recipe brought there, on held-out images
+bits.json         how the lesson's network reads when its weights have few bits
 clinic.json       what healthy and ill programs of notebook 10 gave
 handwriting.json  how well drawn photos of handwriting are read, by difficulty
 refusal.json      which share of what is no digit six rules refuse, and what that costs
