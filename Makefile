@@ -18,7 +18,7 @@ export MNIST_LESSON_TORCH = $(TORCH)
 endif
 SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 
-.PHONY: help execute test browser-test lint lab doctor student instructor check refresh bench clean
+.PHONY: help execute test browser-test lint lab doctor site pdf student instructor check refresh bench clean
 
 help:
 	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
@@ -29,6 +29,8 @@ help:
 	@echo "make lint      read code, spelling, links, headings and colours for slips (part of make test)"
 	@echo "make lab       open JupyterLab on the first notebook"
 	@echo "make doctor    say what is wrong where the lesson does not work"
+	@echo "make site      write build/site: the lesson as pages for a web browser"
+	@echo "make pdf       write build/pdf: each notebook for the printer, with its solutions at the end"
 	@echo "make student     write build/student: the notebooks without solutions and outputs"
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
 	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks (runs other people's code)"
@@ -53,6 +55,12 @@ lab:
 
 doctor:
 	@$(PYTHON) scripts/doctor.py
+
+site:
+	@$(PYTHON) scripts/build_site.py
+
+pdf:
+	@$(PYTHON) scripts/pdf.py
 
 student instructor:
 	@$(PYTHON) scripts/classroom/build_class.py $@
