@@ -49,9 +49,9 @@ const TEXTS = {
   range: ["{name}, from 0 (dark) to {to} (bright)", "{name}，从 0（暗）到 {to}（亮）"],
   network: ["The network in this page:", "本页中的网络："],
   holds: ["{count} weights in {dtype}, trained with {settings}.", "{count} 个 {dtype} 权重，训练设置：{settings}。"],
-  tested: ["It reads {accuracy} of MNIST's test images right.", "它能读对 {accuracy} 的 MNIST 测试图像。"],
+  tested: ["It reads {accuracy} of MNIST's test images.", "它能读对 {accuracy} 的 MNIST 测试图像。"],
   refuses: ["Below a probability of {limit} it says: this may not be a digit.", "概率低于 {limit} 时提示：这可能不是数字。"],
-  versions: ["Lesson {lesson}, preparation {preparation} (a version).", "课程版本 {lesson}，预处理版本 {preparation}。"],
+  versions: ["Lesson {lesson}, preparation {preparation}.", "课程版本 {lesson}，预处理版本 {preparation}。"],
 };
 
 const node = (id) => document.getElementById(id);
