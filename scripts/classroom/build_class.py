@@ -80,8 +80,10 @@ def student_version(notebook):
 
 
 def instructor_version(notebook):
-    """Unfold the solutions and the notes for teaching; change nothing else."""
+    """Unfold the solutions and the notes for teaching, and let the links to docs/ work from build/instructor, too."""
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../docs/", "](../../docs/")
         if {"solution", "instructor"} & set(cell.metadata.get("tags", [])):
             cell.metadata.pop("jupyter", None)
     return notebook

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import re
 
 import nbformat
 import pytest
 from build_class import build, main
+from install import ROOT
 
 from notebooks import all_notebooks
 
@@ -37,6 +39,9 @@ def test_the_instructor_version_shows_what_is_folded_and_changes_nothing_else(tm
         for before, after in zip(committed.cells, instructor.cells, strict=True):
             if tags(before) & {"solution", "instructor"}:
                 assert before.metadata.pop("jupyter") == {"source_hidden": True}, "folded in the committed notebook"
+            for place in re.findall(r"\]\(((?:\.\./)+docs/[^)#]*)", after.source):
+                assert (ROOT / "build" / "instructor" / place).resolve().is_file(), place
+            before.source = before.source.replace("(../docs/", "(../../docs/")
             assert after == before
         assert sum("instructor" in tags(cell) for cell in instructor.cells) >= 1
 
