@@ -137,7 +137,9 @@ def try_all(
     with tempfile.TemporaryDirectory(prefix="mnist_lesson_browser_", ignore_cleanup_errors=True) as temporary:
         place = Path(temporary)
         copy_notebooks(folder, place / "root" / "notebooks")
-        shutil.copytree(ROOT / "docs", place / "root" / "docs")  # with a picture that notebook 11 shows
+        (place / "root" / "docs").mkdir()
+        for picture in (folder.parent / "docs").glob("*.png"):  # notebook 11 shows one
+            shutil.copy(picture, place / "root" / "docs")
         with start_jupyterlab(place) as address:
             for name in names:
                 print(f"{name} ...", flush=True)
