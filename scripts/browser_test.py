@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import html.parser
-import importlib.util
 import json
 import os
 import re
@@ -48,8 +47,7 @@ from browser import (
     sentence,
     watch_errors,
 )
-from install import ROOT, use_lesson_python
-from packages import in_own_venv, install_lesson
+from install import ROOT, missing_extra, use_lesson_python
 from processes import end_process_tree
 
 from notebooks import chosen_notebooks
@@ -59,7 +57,7 @@ if TYPE_CHECKING:  # it is installed below, if need be
 
 SECONDS = 600  # for all cells of a notebook
 SHORT = 20  # letters: nothing that short describes a figure
-EXTRAS = ["playwright", "axe_playwright_python", "ipycanvas", "ipywidgets"]  # of [browser] and [draw]
+PACKAGES = ["playwright", "axe_playwright_python", "ipycanvas", "ipywidgets"]  # of [browser] and [draw]
 NO_CHROMIUM = (
     "there is no Chromium and no Chrome here: "
     "`sudo apt install chromium` installs Chromium on Debian, elsewhere install Chrome."
@@ -95,7 +93,7 @@ def main() -> int:
     arguments = parser.parse_args()
     names = [path.stem for path in chosen_notebooks(arguments.notebooks)]
     chromium = find_chromium()
-    lack = missing_extras() if chromium else NO_CHROMIUM
+    lack = missing_extra(PACKAGES, "browser,draw") if chromium else NO_CHROMIUM
     if lack:
         print(f"The browser test {'cannot run' if arguments.demand else 'is skipped'}, because {lack}")
         return 1 if arguments.demand else 0
@@ -108,18 +106,6 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped: JupyterLab and Chromium have ended.")
         return 130
-
-
-def missing_extras() -> str | None:
-    """Say which packages are missing, or return None. In `.venv` they are installed, and nowhere else."""
-    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
-    if missing and in_own_venv():
-        install_lesson(".[browser,draw]", "what the browser test needs")
-        importlib.invalidate_caches()
-    elif missing:
-        command = 'python -m pip install -e ".[browser,draw]"'
-        return f"the active environment lacks {', '.join(missing)}: `{command}` in the folder of the lesson adds them."
-    return None
 
 
 def try_all(

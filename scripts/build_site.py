@@ -9,7 +9,6 @@ writes the site beside the old one, which it then replaces as a whole.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -20,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
 
-from install import ROOT, use_lesson_python
-from packages import BUILD, in_own_venv, install_lesson
+from install import ROOT, missing_extra, use_lesson_python
+from packages import BUILD
 from site_pages import api_page, corrections_page, exercises_page, front_page, site_links, site_notebook
 
 from notebooks import all_notebooks
@@ -44,21 +43,6 @@ def main() -> int:
         sys.exit(f"The site could not be made: {error}")
     print(f"The site lies in build/site: open build/site/index.html. {time.monotonic() - started:.0f} seconds.")
     return 0
-
-
-def missing_extra(packages: list[str], extras: str) -> str | None:
-    """Say which packages are missing, or return None. In `.venv` they are installed, and nowhere else.
-
-    `extras` are those of the lesson that bring the packages, such as "site" or "site,browser".
-    """
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing and in_own_venv():
-        install_lesson(f".[{extras}]", "what the site needs")
-        importlib.invalidate_caches()
-    elif missing:
-        command = f'python -m pip install -e ".[{extras}]"'
-        return f"the active environment lacks {', '.join(missing)}: `{command}` in the folder of the lesson adds them."
-    return None
 
 
 def build(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.machinery
+import importlib.util
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # where packages.py is
 
-from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, make_venv, missing_packages, requirements
+from packages import BUILD, ROOT, VENV_PYTHON, in_own_venv, install_lesson, make_venv, missing_packages, requirements
 
 SETTINGS = BUILD / "settings"  # instead of the user's own; it stays, since Matplotlib's list of fonts is slow
 
@@ -66,6 +67,21 @@ def use_lesson_python(keep_jupyter: bool = False) -> None:
         )
     use_lesson_settings(keep_jupyter)
     sys.path.insert(1, str(ROOT))
+
+
+def missing_extra(packages: list[str], extras: str) -> str | None:
+    """Say which packages are missing, or return None. In `.venv` they are installed, and nowhere else.
+
+    `extras` are those of the lesson that bring the packages, such as "site" or "site,browser".
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing and in_own_venv():
+        install_lesson(f".[{extras}]", "some more packages")
+        importlib.invalidate_caches()
+    elif missing:
+        command = f'python -m pip install -e ".[{extras}]"'
+        return f"the active environment lacks {', '.join(missing)}: `{command}` in the folder of the lesson adds them."
+    return None
 
 
 def forget_python_settings() -> bool:

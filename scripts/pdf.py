@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # where install.py is
 
 from browser import find_chromium, open_page, sentence
 from browser_test import NO_CHROMIUM
-from build_site import PACKAGES, build, missing_extra, replace_folder
-from install import use_lesson_python
+from build_site import PACKAGES, build, replace_folder
+from install import missing_extra, use_lesson_python
 from packages import BUILD
 
 from notebooks import all_notebooks

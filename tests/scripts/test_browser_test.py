@@ -13,6 +13,7 @@ import types
 
 import browser
 import browser_test
+import install
 import nbformat
 import psutil
 import pytest
@@ -181,9 +182,9 @@ def pretend_that_the_extras_are_missing(monkeypatch, own_venv):
     installed = []
     monkeypatch.setattr(browser_test, "use_lesson_python", lambda: None)
     monkeypatch.setattr(browser_test, "find_chromium", lambda: "chromium")
-    monkeypatch.setattr(browser_test.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(browser_test, "in_own_venv", lambda: own_venv)
-    monkeypatch.setattr(browser_test, "install_lesson", lambda what, in_words: installed.append(what))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(install, "in_own_venv", lambda: own_venv)
+    monkeypatch.setattr(install, "install_lesson", lambda what, in_words: installed.append(what))
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     return installed
 
@@ -208,7 +209,7 @@ def test_damaged_data_stops_it_with_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr("mnist_lesson.data.prepare_mnist", fail)
     for name in ("playwright", "playwright.sync_api"):  # so that this is tried where it is not installed, too
         monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(Error=Exception))
-    monkeypatch.setattr(browser_test, "missing_extras", lambda: None)
+    monkeypatch.setattr(browser_test, "missing_extra", lambda packages, extras: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     monkeypatch.setattr(sys, "argv", ["browser_test.py", "01_setup"])
     assert browser_test.main() == 1
@@ -317,6 +318,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv.pop(1))
 import browser_test
+import install
 browser_test.ROOT = Path(sys.argv.pop(1))
 browser_test.use_lesson_python = lambda: None
 browser_test.chosen_notebooks = lambda names: [Path("1_cell.ipynb")]

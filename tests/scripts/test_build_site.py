@@ -77,20 +77,6 @@ def test_all_pages_are_there_as_in_the_repository(tmp_path):
     assert (tmp_path / "docs" / "lesson.png").is_file()
 
 
-def test_what_is_missing_is_named_where_nothing_may_be_installed(monkeypatch):
-    monkeypatch.setattr(build_site, "in_own_venv", lambda: False)
-    said = build_site.missing_extra(["json", "no_such_package"], "site,browser")
-    assert "lacks no_such_package" in said and 'pip install -e ".[site,browser]"' in said
-    assert build_site.missing_extra(["json"], "site") is None
-
-
-def test_what_is_missing_is_installed_into_the_lessons_own_environment(monkeypatch):
-    installed = []
-    monkeypatch.setattr(build_site, "in_own_venv", lambda: True)
-    monkeypatch.setattr(build_site, "install_lesson", lambda what, in_words: installed.append(what))
-    assert build_site.missing_extra(["no_such_package"], "site") is None and installed == [".[site]"]
-
-
 def test_the_workflow_publishes_with_least_rights_and_pinned_actions():
     text = build_site.read(".github/workflows/site.yml")
     before, build, publish = re.split(r"^  (?:build|publish):$", text, flags=re.M)

@@ -316,3 +316,17 @@ def test_the_dev_container_sets_up_the_lesson_with_a_python_that_it_supports():
     assert f'"{version}"' in (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"), "CI tries it"
     interpreter = container["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
     assert interpreter == "${containerWorkspaceFolder}/.venv/bin/python"
+
+
+def test_what_is_missing_is_named_where_nothing_may_be_installed(monkeypatch):
+    monkeypatch.setattr(install, "in_own_venv", lambda: False)
+    said = install.missing_extra(["json", "no_such_package"], "site,browser")
+    assert "lacks no_such_package" in said and 'pip install -e ".[site,browser]"' in said
+    assert install.missing_extra(["json"], "site") is None
+
+
+def test_what_is_missing_is_installed_into_the_lessons_own_environment(monkeypatch):
+    installed = []
+    monkeypatch.setattr(install, "in_own_venv", lambda: True)
+    monkeypatch.setattr(install, "install_lesson", lambda what, in_words: installed.append(what))
+    assert install.missing_extra(["no_such_package"], "site") is None and installed == [".[site]"]
