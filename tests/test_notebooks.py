@@ -528,3 +528,31 @@ def test_the_claims_of_notebook_11_hold_in_its_stored_outputs():
         assert least <= sum(own["accuracy"] > other["accuracy"] for own, other in pairs) < 16, mend
     for name, most in (("float16", 0.0002), ("8 bits, a scale for each channel", 0.001)):
         assert max(run["changed"] for run in by_seed[name]) < most, mend
+
+
+def test_the_claims_of_notebook_12_hold_in_its_stored_outputs():
+    numbers = functools.partial(printed_numbers, "12_scale_out")
+    mend = "does the text of 12_scale_out still fit what its cells print?"
+    equal, uneven = numbers("gradients", r"off by (\d+)%")
+    assert equal == 0 and uneven > 10, mend
+    (changed,) = outputs(cell_with_id("12_scale_out", "diff"), "stream")
+    assert len(re.findall(r"^\+ ", changed, re.MULTILINE)) == 4, f"four lines change: {mend}"
+    (largest,) = numbers("parity", r"difference ([\d.e-]+)")
+    assert largest < 1e-12, mend
+    rank_0, of_means, right = numbers("averages", r": +([\d.]+)$")
+    assert rank_0 < right < of_means, mend
+    once, half, doubled = numbers("rate", r"loss ([\d.]+)")
+    assert half > once + 0.03 and abs(once - doubled) < 0.02, f"so it was for nine seeds: {mend}"
+    one, two = (numbers("steps-run", pattern) for pattern in (r"^ +\d+ +([\d.]+) to", r"([\d.]+) to +[\d.]+$"))
+    assert len(one) == 4 and one[0] < two[0], f"with few images, two ranks are slower: {mend}"
+    here, cable, air = numbers("pays", r"above +(\d+) images")
+    assert here < cable < air, mend
+    crossing = next((size for size, a, b in zip((4, 16, 64, 256), one, two) if b < a), 1000)
+    assert crossing > here, f"the figure crosses later than the first line says: {mend}"
+    ours, theirs = (
+        numbers("envelope", r"for a byte +([\d.e+]+) +")[0],
+        numbers("envelope", r"for a byte .* ([\d.e+]+)$")[0],
+    )
+    assert round(ours / 2, -2) == 500 and round(theirs / 1000, -3) == 12_000, mend
+    (killed,) = outputs(cell_with_id("12_scale_out", "killed"), "stream")
+    assert "Go on after epoch 1." in killed and "bit for bit: True" in killed, mend

@@ -50,6 +50,7 @@ from mnist_lesson.checks.nb10_clinic import (
 )
 from mnist_lesson.checks.nb10_diagnosis import diagnose, kept_as
 from mnist_lesson.checks.nb11_take_it_with_you import bytes_of, decode, largest_error, to_int8
+from mnist_lesson.checks.nb12_scale_out import batch_gradient, loss_of_all, shard, writers
 from mnist_lesson.checks.page import write_certificate
 from mnist_lesson.further.faults import FAULTS
 
