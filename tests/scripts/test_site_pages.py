@@ -160,7 +160,7 @@ def test_the_front_page_has_all_notebooks_in_the_side_bar():
     page = site_pages.front_page("# A title\n\nSome text.\n", ["01_setup", "07_look_inside"])
     assert page.startswith("# A title\n\n<iframe") and "Some text." in page
     lesson, further = re.findall(r":caption: (?:The lesson|Going further)\n\n(.*?)\n```", page, flags=re.S)
-    assert (lesson, further) == ("notebooks/01_setup", "notebooks/07_look_inside")
+    assert (lesson, further) == ("notebooks/01_setup", "notebooks/07_look_inside\ndocs/further_out")
 
 
 def glossary_entries():
