@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import socket
 import sys
+import time
 import traceback
+import uuid
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -160,3 +162,26 @@ def is_equal(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> 
 def distance(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """Return the largest difference between two sets of weights."""
     return max((state[name] - other[name]).abs().max().item() for name in state)
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """Processes that run the program of notebook 12 as ranks."""
+    workers = RankWorkers()
+    yield workers
+    workers.end()
+
+
+@pytest.fixture
+def no_process_left(monkeypatch):
+    """Fail if a process that the test has started, or one that such a process has started, is there at its end."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    yield
+    end = time.monotonic() + 2  # a process that has just been ended may still be there
+    while (left := processes_with(mark)) and time.monotonic() < end:
+        time.sleep(0.05)
+    names = [" ".join(process.cmdline()) for process in left]
+    for process in left:
+        process.kill()
+    assert not names

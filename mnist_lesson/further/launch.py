@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
     from mnist_lesson.further.ranks import join, leave
 
-    sys.stdout.reconfigure(line_buffering=True)  # each line comes at once, and whole
+    sys.stdout.reconfigure(line_buffering=True, write_through=False)  # each line comes at once, and whole
     {name}(*join({limit}))
     leave()
 """

@@ -10,11 +10,13 @@ import time
 from unittest import mock
 
 import pytest
+import rank_workers
 from rank_workers import MARK, NO_CARDS, free_port, is_equal, processes_with, weights_of
 
 from mnist_lesson.further import launch
 from mnist_lesson.further.launch import run_function, run_ranks
 
+workers, no_process_left = rank_workers.workers, rank_workers.no_process_left  # fixtures
 pytestmark = [pytest.mark.usefixtures("no_process_left"), pytest.mark.notebook_cells]
 PROGRAM = ("-m", "mnist_lesson.further.train", "--epochs", 6, "--batch-size", 8, "--images", 240)
 

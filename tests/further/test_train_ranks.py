@@ -5,6 +5,7 @@ import socket
 import sys
 
 import pytest
+import rank_workers
 import torch
 import torch.distributed as dist
 from rank_workers import RankWorkers, distance, few_of_mnist, is_equal, weights_of
@@ -15,6 +16,7 @@ from mnist_lesson.model import CNN
 from mnist_lesson.results import load_run
 from mnist_lesson.stored import load_run_or_reference
 
+workers, no_process_left = rank_workers.workers, rank_workers.no_process_left  # fixtures
 pytestmark = [pytest.mark.usefixtures("no_process_left"), pytest.mark.notebook_cells]
 # 100 steps; of 9 images each, the last has one, so that two of three ranks are without.
 EVEN = ("--epochs", 1, "--batch-size", 8, "--images", 800)
