@@ -16,6 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+
+# Imported only after the ranks have met, it would keep their connections until Python ends, and that can crash: its
+# functions take the group of all ranks as a default. Sources: its text in PyTorch 2.14, and pytorch/pytorch 179291.
+import torch.distributed.nn
 from torch.utils.data import Dataset, DistributedSampler
 
 SOURCE_DIR = Path(__file__).resolve().parent.parent

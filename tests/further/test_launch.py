@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -151,6 +152,25 @@ def test_a_function_runs_in_several_ranks():
         own = [f"rank {rank} of 2 has 3, and ä {number}" for number in range(30)]
         assert [line for line in lines if line.startswith(f"rank {rank}")] == own
     assert len(lines) == 60
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux names the threads of a process")
+def test_a_rank_that_has_left_has_no_thread_of_gloo(tmp_path):
+    """One that is still there when Python ends can crash it, now and then."""
+    program = tmp_path / "left.py"
+    program.write_text(
+        "import torch\n"
+        "from pathlib import Path\n"
+        "from mnist_lesson.further.ranks import join, leave\n"
+        "rank, ranks = join(60)\n"
+        "from torch.nn.parallel import DistributedDataParallel\n"
+        "DistributedDataParallel(torch.nn.Linear(2, 1))(torch.ones(4, 2)).sum().backward()\n"
+        "leave()\n"
+        "names = [path.read_text() for path in Path('/proc/self/task').glob('*/comm')]\n"
+        "if rank == 0:\n"
+        "    print([name for name in names if 'gloo' in name])\n"
+    )
+    assert run_ranks(["--standalone", "--nproc-per-node=2", program])[-1] == "[]"
 
 
 @pytest.fixture
