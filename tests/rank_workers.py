@@ -150,8 +150,8 @@ def processes_with(value: str) -> list[psutil.Process]:
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the weights of a run, as they are in its file."""
-    return torch.load(folder / "weights.pt", weights_only=True)
+    """Return the weights of a run, as they are in its file, on the CPU."""
+    return torch.load(folder / "weights.pt", weights_only=True, map_location="cpu")
 
 
 def is_equal(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

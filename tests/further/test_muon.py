@@ -173,7 +173,7 @@ def test_it_does_the_same_on_an_accelerator():
     ends = []
     start, gradients = torch.randn(8, 4, 3, 3), torch.randn(3, 8, 4, 3, 3)
     for device in ("cpu", torch.accelerator.current_accelerator()):
-        weights = nn.Parameter(start.to(device))
+        weights = nn.Parameter(start.clone().to(device))  # on the CPU, `to` alone would hand over `start` itself
         optimizer = Muon([weights], lr=0.1, weight_decay=0.1)
         for gradient in gradients:
             weights.grad = gradient.to(device)
