@@ -72,25 +72,24 @@ def judge(
     errors: dict[str, str],
     seconds: float,
     may_change: Iterable[str],
+    guard: Callable | None = None,
 ) -> Verdict:
     """Let a checker try a learner's function, and return a verdict whatever happens.
 
     `errors` gives the hint for an exception, by words of its message. `seconds` is the limit of one call.
     `may_change` names what the function may change of its arguments, by the kinds of `state.KINDS`.
+    `guard` makes what the checker calls, a `Guarded` unless the function lives in another process.
     Only CheckerFault and KeyboardInterrupt are raised.
     """
-    output = _LimitedOutput()
+    output = LimitedOutput()
 
     def not_yet(hint: object) -> Verdict:
         return Verdict(number, name, NOT_YET, str(hint), output.shown())
 
     try:
-        if not callable(function) or isinstance(function, type):
-            raise Hint(
-                f"Expected your function, found {describe(function)}: hand over its name alone, without parentheses."
-            )
+        check_function(function)
         with _random_numbers_of_its_own(), _one_core(), torch.inference_mode(False), torch.enable_grad():
-            check(_Guarded(function, output, errors, seconds, may_change))
+            check((guard or Guarded)(function, output, errors, seconds, may_change))
         return Verdict(number, name, SOLVED, "")
     except NotAttempted:
         return Verdict(number, name, NOT_ATTEMPTED, f"First hint: {first_hint}", output.shown())
@@ -99,23 +98,36 @@ def judge(
     except (CheckerFault, KeyboardInterrupt):
         raise
     except BaseException as error:  # what came back may do anything when it is looked at
-        return not_yet(f"What your function returns cannot be used here: it stops with {_named(error)}")
+        return not_yet(
+            f"What your function returns cannot be used here: it stops with {type(error).__name__}: "
+            f"{first_line(message_of(error))}"
+        )
 
 
-class _Guarded:
+def check_function(function: Any) -> None:
+    """Raise Hint unless this is a function."""
+    if not callable(function) or isinstance(function, type):
+        raise Hint(
+            f"Expected your function, found {describe(function)}: hand over its name alone, without parentheses."
+        )
+
+
+class Guarded:
     """A learner's function that can be called without danger: whatever goes wrong becomes a Hint."""
 
     def __init__(
-        self, function: Callable, output: "_LimitedOutput", errors: dict, seconds: float, may_change: Iterable[str]
+        self, function: Callable, output: "LimitedOutput", errors: dict, seconds: float, may_change: Iterable[str]
     ) -> None:
         self.function, self.output, self.errors, self.seconds = function, output, errors, seconds
         self.may_change = may_change
         self.has_returned = False  # anything but None
 
     def __call__(self, *arguments: Any) -> Any:
-        before = snapshot(arguments)
-        result = self.use(self.function, *arguments)
-        kind = changed(before, arguments, self.may_change)
+        result, kind = self.call_and_look(arguments)
+        return self.judge_call(result, kind, arguments)
+
+    def judge_call(self, result: Any, kind: str, arguments: tuple) -> Any:
+        """Return the result of a call, or raise Hint or NotAttempted if there is none, or if it changed too much."""
         if kind:
             way = "compute a new value, or work on a copy" if kind == "input" else "leave it as it was"
             raise Hint(f"Your function changes {KINDS[kind]}, and the caller would be surprised: {way}.")
@@ -127,6 +139,17 @@ class _Guarded:
             )
         self.has_returned = True
         return result
+
+    def call_and_look(self, arguments: tuple) -> tuple[Any, str]:
+        """Return the result of a call, and the kind of what it changed although it may not, or ""."""
+        before = snapshot(arguments)
+        result = self.use(self.function, *arguments)
+        return result, changed(before, arguments, self.may_change)
+
+    def within(self, measuring: Callable, arguments: tuple) -> tuple[Any, Any]:
+        """Call within the block of `measuring(arguments)`, and return the result and what the block has yielded."""
+        with measuring(arguments) as measured:
+            return self(*arguments), measured
 
     def use(self, function: Callable, *arguments: Any) -> Any:
         """Call what runs code of the learner, such as a network that came back, as safely as the function itself.
@@ -146,31 +169,39 @@ class _Guarded:
 
     def _explain(self, error: BaseException) -> str:
         """Turn an exception in the learner's function into a hint, with the line where it happened."""
+        return self.explain(type(error).__name__, message_of(error), line_of(error, self.function))
+
+    def explain(self, name: str, message: str, line: int) -> str:
+        """Return the hint for an exception of this class, with this message, at this line of the function, or 0."""
         for words, hint in self.errors.items():
-            if words in _message(error):
+            if words in message:
                 return hint
-        line, trace = "", error.__traceback__
-        code = getattr(self.function, "__code__", None)
-        while trace:
-            if trace.tb_frame.f_code is code:
-                line = f" in line {trace.tb_lineno} of its cell"
-            trace = trace.tb_next
-        return f"Your function stopped with {_named(error, line)}"
+        place = f" in line {line} of its cell" if line else ""
+        return f"Your function stopped with {name}{place}: {first_line(message)}"
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     try:
         return str(error).strip()
     except Exception:  # a learner's own class may have a broken one
         return ""
 
 
-def _named(error: BaseException, line: str = "") -> str:
-    """Name an exception and the first line of its message."""
-    return f"{type(error).__name__}{line}: {(_message(error).splitlines() or ['no message'])[0]}"
+def first_line(message: str) -> str:
+    return (message.splitlines() or ["no message"])[0]
 
 
-class _LimitedOutput(io.StringIO):
+def line_of(error: BaseException, function: Any) -> int:
+    """Return the last line of a function that an exception came through, or 0."""
+    line, trace, code = 0, error.__traceback__, getattr(function, "__code__", None)
+    while trace:
+        if trace.tb_frame.f_code is code:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+class LimitedOutput(io.StringIO):
     """Collects what a learner's function prints, and ends it if it prints without end."""
 
     def write(self, text: str) -> int:
@@ -282,8 +313,8 @@ def exercise(
     def decorate(check: Callable) -> Callable:
         name = check.__name__
 
-        def judged(function: Any) -> Verdict:
-            return judge(check, function, number, name, first_hint, errors or {}, seconds, may_change)
+        def judged(function: Any, guard: Callable | None = None) -> Verdict:
+            return judge(check, function, number, name, first_hint, errors or {}, seconds, may_change, guard)
 
         @functools.wraps(check)
         def checker(function: Any, solution: bool = False) -> None:

@@ -11,6 +11,7 @@ import torch.nn as nn
 
 from mnist_lesson.checks.compare import Failed, Hint, compare, describe, plain_tensor
 from mnist_lesson.checks.judge import exercise
+from mnist_lesson.checks.models import Scale, Unlike
 
 # Always the same seeds, so that the verdict on a function that depends on nothing else is always the same, too.
 # Whoever sets another one, such as `seed % 100`, `seed // 2` or `seed or 42`, gives two of them the same numbers.
@@ -157,22 +158,6 @@ def _in_gradients(tensor: torch.Tensor) -> torch.Tensor:
     return copy
 
 
-class _Unlike(nn.Module):
-    """A model that is no list of layers, and whose first layer has no weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flat, self.out = nn.Flatten(), nn.Linear(4, random.randint(2, 5))
-
-
-class _Scale(nn.Module):
-    """A model without layers, whose only weight has a name of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.rand(()))
-
-
 def _models() -> list[nn.Module]:
     """Return models that have hardly more in common than that they have weights somewhere."""
     n = random.randint(2, 5)
@@ -182,8 +167,8 @@ def _models() -> list[nn.Module]:
         nn.Sequential(nn.Conv2d(1, n, 3), nn.BatchNorm2d(n), nn.ReLU()),
         nn.Sequential(nn.Linear(n, 2).requires_grad_(False), nn.ReLU()).eval(),
         nn.Linear(n, 1, bias=False),
-        _Unlike(),
-        _Scale(),
+        Unlike(),
+        Scale(),
     ]
 
 

@@ -11,6 +11,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from mnist_lesson.checks.compare import Hint, compare
 from mnist_lesson.checks.judge import exercise
+from mnist_lesson.checks.models import summed_up
 
 
 @dataclasses.dataclass(repr=False)
@@ -127,9 +128,6 @@ def _take_steps(step: Callable, training: _Training) -> list:
 
 def _draw_trainings(what: str) -> list[tuple[_Training]]:
     """Draw trainings that have been going on for some steps, or begin."""
-
-    def summed_up(logits, labels):
-        return F.cross_entropy(logits, labels, reduction="sum")
 
     def batch(number):
         return torch.randn(number, 1, 4, 4), torch.randint(0, 4, (number,))

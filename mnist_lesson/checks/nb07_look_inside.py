@@ -9,6 +9,7 @@ import torch.nn as nn
 
 from mnist_lesson.checks.compare import Hint, compare
 from mnist_lesson.checks.judge import exercise
+from mnist_lesson.checks.models import Shortcut
 from mnist_lesson.checks.state import KINDS, changed, snapshot
 
 DOES_NOT_FIT = (
@@ -92,22 +93,6 @@ def _hooks_of(model: nn.Module) -> set[tuple[nn.Module, int]]:
     return {(layer, number) for layer in layers for number in (*layer._forward_hooks, *layer._forward_pre_hooks)}
 
 
-class _Shortcut(nn.Module):
-    """A small network that registers its layers in another order than it uses them, and has a way around one."""
-
-    def __init__(self, dropout: float) -> None:
-        super().__init__()
-        self.last = nn.Linear(48, 10)
-        self.middle = nn.Conv2d(3, 3, 3, padding=1)
-        self.dropout = nn.Dropout(dropout)
-        self.first = nn.Conv2d(1, 3, 2, stride=2)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = self.first(images).tanh()
-        x = x + self.middle(self.dropout(x))
-        return self.last(x.flatten(start_dim=1).tanh())
-
-
 def _draw_listening() -> list[tuple[nn.Module, nn.Module, torch.Tensor]]:
     """Models in train mode and in eval mode, and a layer at any place. Both have hooks already."""
 
@@ -115,7 +100,7 @@ def _draw_listening() -> list[tuple[nn.Module, nn.Module, torch.Tensor]]:
         """Hears everything, and changes nothing."""
 
     plain = nn.Sequential(nn.Conv2d(1, 3, 2, stride=2), nn.Tanh(), nn.Flatten(), nn.Linear(48, 12), nn.Linear(12, 10))
-    training, evaluated, inner = _Shortcut(dropout=0.0), _Shortcut(dropout=0.5).eval(), _Shortcut(dropout=0.5)
+    training, evaluated, inner = Shortcut(dropout=0.0), Shortcut(dropout=0.5).eval(), Shortcut(dropout=0.5)
     nested = nn.Sequential(nn.BatchNorm2d(1), inner, nn.Linear(10, 5)).eval()
     evaluated.last.requires_grad_(False)  # a frozen layer stays frozen
     cases = [(plain, plain[3]), (training, training.middle), (evaluated, evaluated.first), (nested, inner.middle)]

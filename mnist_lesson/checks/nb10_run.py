@@ -61,8 +61,7 @@ def run_program(answer: Any, not_finite: str = "") -> ProgramRun:
     `not_finite` is the hint for numbers in the history that are not finite, after a training that went astray.
     """
     ward = draw_ward()
-    with watch(ward) as notes:
-        result = answer(*(part.clone() for part in ward))
+    result, notes = answer.within(watch, tuple(part.clone() for part in ward))
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Hint(f"Expected two values, the model and its history, found {describe(result)}.")
     model, history = result

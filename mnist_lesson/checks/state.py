@@ -143,4 +143,4 @@ def _is_same(old: Any, new: Any) -> bool:
         return old.is_meta or torch.equal(old, new) or bool(((old == new) | (old != old) & (new != new)).all())
     if isinstance(old, tuple):
         return len(old) == len(new) and all(map(_is_same, old, new))
-    return old is new or (isinstance(old, PLAIN) and old == new)
+    return old is new or (isinstance(old, PLAIN) and (old == new or old != old and new != new))  # nan is nan
