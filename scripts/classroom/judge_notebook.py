@@ -1,64 +1,140 @@
-"""Judge the exercises of one handed-in notebook, in a Python, a folder and a copy of the helper package of its own."""
+"""Judge the exercises of one handed-in notebook: the judge here, the learner's functions in a process that is shut in."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
+import random
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from processes import end_process_tree
-from submitted_cells import Cell, Exercise, best_match, learners_cells, reason
+from ask_learner import PythonLost, Question, RemoteGuard
+from known_answers import drawn
+from prepared_python import PreparedPython
+from submitted_cells import Cell, Committed, Exercise, best_match, learners_cells, read_cell, reason
+from tables import ERROR, FAILED, NOT_ATTEMPTED, PASSED, TAMPERED
 
-PASSED, FAILED, NOT_ATTEMPTED, ERROR = "passed", "failed", "not attempted", "error"
+from mnist_lesson import checks
+from mnist_lesson.checks import judge
+from mnist_lesson.checks.compare import CheckerFault
+
 # What the verdicts of mnist_lesson.checks are called in the table.
-RESULTS = {"solved": PASSED, "not yet": FAILED, "not attempted": NOT_ATTEMPTED, "no verdict": ERROR}
-IMPORT_SECONDS = 300  # for the import of PyTorch on a slow machine, which is no learner's fault
+RESULTS = {judge.SOLVED: PASSED, judge.NOT_YET: FAILED, judge.NOT_ATTEMPTED: NOT_ATTEMPTED}
+# What is measured on the way, in the learner's process, can be forged by who writes code for that.
+ODD_WORDS = re.compile(r"\b(_getframe|gc|ctypes|meta_path|modules|settrace|setprofile|_forward_hooks|answer_judge)\b")
+
+
+class Limits(NamedTuple):
+    """Seconds for one question about an exercise, and for all questions about a notebook."""
+
+    seconds: float
+    notebook_seconds: float
 
 
 class Judged(NamedTuple):
-    """What came out for an exercise. `detail` is a hint or the reason of an error."""
+    """What came out for an exercise. `detail` is a hint or the reason of an error, `answer` the learner's cell."""
 
     exercise: str
     name: str
     result: str
     detail: str
-
-
-class PythonLost(Exception):
-    """The Python of a submission ended, or is to be ended; the message says why."""
+    answer: str = ""
 
 
 def judge_notebook(
-    content: bytes, known: list[list[Exercise]], package: Path, data: Path, seconds: float, notebook_seconds: float
+    content: bytes, known: list[Committed], isolation: str, package: Path, data: Path, limits: Limits, seed: str
 ) -> list[Judged]:
     """Judge each exercise of a notebook, or say in one line without an exercise why there is none.
 
-    `known` are the exercises of the lesson's notebooks, `package` is the folder that holds `mnist_lesson`,
-    `data` the folder that holds MNIST. `seconds` is the limit of one exercise, `notebook_seconds` that of all.
+    `known` are the lesson's notebooks, `isolation` is one that `find_isolation` has found, `package` is what
+    `write_package` has written, `data` the folder with MNIST. All random numbers come from `seed`.
     """
     try:
         cells = learners_cells(content)
     except Exception as error:  # a broken file is broken in its own way
         return [Judged("", "", ERROR, f"is no notebook ({reason(error)[:100]})")]
-    exercises = best_match(known, cells)
-    if not exercises:
+    notebook = best_match(known, cells)
+    if notebook is None:
         return [Judged("", "", ERROR, "holds no exercise of the lesson")]
-    broken = {exercise: error for exercise in exercises if (error := syntax_error(exercise, cells))}
-    readable = [exercise for exercise in exercises if exercise not in broken]
-    outcomes = judge_exercises(readable, cells, package, data, seconds, notebook_seconds)
-    found = {exercise: (ERROR, error) for exercise, error in broken.items()} | dict(zip(readable, outcomes))
-    return [Judged(exercise.number, exercise.checker, *found[exercise]) for exercise in exercises]
+    sent = [[cell.text, cell.wanted] for cell in cells]
+    with PreparedPython(isolation, package, data, sent, notebook.modules) as python:
+        found = judge_exercises(python, notebook.exercises, cells, limits, seed)
+    if odd := odd_words(cells):
+        found |= {number: (PASSED, odd) for number, (result, _) in found.items() if result == PASSED}
+    return [Judged(one.number, one.checker, *found[one.number], answer_of(one, cells)) for one in notebook.exercises]
+
+
+def judge_exercises(
+    python: PreparedPython, exercises: list[Exercise], cells: list[Cell], limits: Limits, seed: str
+) -> dict[str, tuple[str, str]]:
+    """Return result and detail for each exercise, by its number.
+
+    First comes each exercise once, when nothing that solves one has been near the learner's process. What has passed
+    is asked about again among answers with known verdicts.
+    """
+    end = time.monotonic() + limits.notebook_seconds
+    computed = {name for cell in cells for name in cell.computed}
+    found = {}
+    for exercise in exercises:
+        error = syntax_error(exercise, cells)
+        found[exercise.number] = (ERROR, error) if error else ask(python, exercise, "", limits, end, seed, computed)
+    for exercise in exercises:
+        if found[exercise.number][0] == PASSED:
+            found[exercise.number] = ask_again(python, exercise, limits, end, seed, computed)
+    return found
+
+
+def ask_again(
+    python: PreparedPython, exercise: Exercise, limits: Limits, end: float, seed: str, computed: set
+) -> tuple[str, str]:
+    """Ask about an exercise again, among answers with known verdicts, in random order."""
+    rng = random.Random(f"{seed} {exercise.number}")
+    questions = [("", judge.SOLVED), *drawn(exercise, rng)]
+    rng.shuffle(questions)
+    result = PASSED, ""
+    for text, state in questions:
+        said = ask(python, exercise, text, limits, end, seed, computed)
+        if not text:
+            result = said  # it may depend on chance, or on what was asked before
+        elif said[0] == ERROR:
+            return ERROR, f"passed, but a known answer in the same process did not get a verdict: {said[1]}"
+        elif said[0] != RESULTS[state]:
+            return TAMPERED, (
+                f"passed, but of the known answers in the same process, one that must be {RESULTS[state]!r} was "
+                f"{said[0]!r}: look at the notebook yourself"
+            )
+    return result
+
+
+def ask(
+    python: PreparedPython, exercise: Exercise, text: str, limits: Limits, end: float, seed: str, computed: set
+) -> tuple[str, str]:
+    """Return result and detail for the learner's answer to an exercise, or for a known one, the `text`."""
+    left = end - time.monotonic()
+    if left <= 0:
+        return ERROR, f"not reached: the notebook had used up its {limits.notebook_seconds:g} seconds"
+    known = [[cell.text, cell.wanted] for cell in [read_cell("", text)]] if text else []
+    numbers = random.Random(f"{seed} {exercise.number} {bool(text)}")
+    judge.SEEDS.seed(numbers.getrandbits(32))
+    try:
+        with python.asked(exercise.function, known, numbers.getrandbits(32), min(limits.seconds, left)) as question:
+            if question == ["missing"]:
+                return NOT_ATTEMPTED, "its function is not in the notebook"
+            if not isinstance(question, Question):
+                return ERROR, str(question[-1])[:500]
+            verdict = getattr(checks, exercise.checker).judge(question, RemoteGuard)
+    except (PythonLost, CheckerFault) as error:
+        return ERROR, str(error)
+    missing = re.search(r"NameError.*name '(\w+)' is not defined", verdict.hint)
+    if verdict.state == judge.NOT_YET and missing and missing[1] in computed | {"get_ipython"}:
+        return ERROR, f"uses {missing[1]}, which is there only when the whole notebook is run: check it by hand"
+    return RESULTS[verdict.state], verdict.hint
+
+
+def odd_words(cells: list[Cell]) -> str:
+    """Return a sentence on words that no exercise needs, but who looks into the judge does, or nothing."""
+    found = sorted({word for cell in cells for word in ODD_WORDS.findall(cell.text)})
+    return f"a place to look, no verdict: the notebook says {', '.join(found)}" if found else ""
 
 
 def syntax_error(exercise: Exercise, cells: list[Cell]) -> str:
@@ -67,97 +143,10 @@ def syntax_error(exercise: Exercise, cells: list[Cell]) -> str:
     return next(filter(None, errors), "")
 
 
-def judge_exercises(
-    exercises: list[Exercise], cells: list[Cell], package: Path, data: Path, seconds: float, notebook_seconds: float
-) -> list[tuple[str, str]]:
-    """Return result and detail of each exercise; after one that costs its Python, the rest gets a new one."""
-    outcomes, end = [], time.monotonic() + notebook_seconds
-    computed = {name for cell in cells for name in cell.computed}
-    while rest := exercises[len(outcomes) :]:
-        if time.monotonic() >= end:
-            outcomes += [(ERROR, f"not reached: the notebook had used up its {notebook_seconds:g} seconds")] * len(rest)
-            break
-        is_defined = False
-        try:
-            with own_python(rest, cells, package, data) as (process, lines):
-                next_answer(process, lines, IMPORT_SECONDS)  # the checkers are imported
-                next_answer(process, lines, seconds)  # the learner's names are defined
-                is_defined = True
-                for _ in rest:
-                    left = end - time.monotonic()
-                    if left <= 0:
-                        break
-                    outcomes.append(outcome(*next_answer(process, lines, min(seconds, left)), computed))
-        except PythonLost as error:
-            # Without the definitions it would be the same for the other exercises.
-            outcomes += [(ERROR, str(error))] if is_defined else [(ERROR, f"before any exercise, {error}")] * len(rest)
-    return outcomes
-
-
-def outcome(state: str, detail: str, computed: set) -> tuple[str, str]:
-    """Turn what the checker said into result and detail."""
-    missing = re.search(r"NameError.*name '(\w+)' is not defined", detail)
-    if state == "not yet" and missing and missing[1] in computed | {"get_ipython"}:
-        return ERROR, f"uses {missing[1]}, which is there only when the whole notebook is run: check it by hand"
-    return RESULTS[state], detail
-
-
-@contextmanager
-def own_python(
-    exercises: list[Exercise], cells: list[Cell], package: Path, data: Path
-) -> Iterator[tuple[subprocess.Popen, queue.Queue]]:
-    """Start a Python for a submission, and yield it with the lines that it answers; at the end nothing is left of it."""
-    with tempfile.TemporaryDirectory(prefix="mnist_lesson_check_", ignore_cleanup_errors=True) as folder:
-        own = Path(folder) / "package"  # a copy that it may damage
-        shutil.copytree(package, own)
-        # None of the teacher's settings of Python take part.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        environment |= {"PYTHONPATH": str(own), "MNIST_LESSON_DATA": str(data), "MPLBACKEND": "agg"}
-        environment |= {"MNIST_LESSON_RUNS": str(Path(folder) / "runs")}
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("learner_process.py"))],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # so that what it leaves behind can be found
-        )
-        try:
-            lines = queue.Queue()
-            threading.Thread(target=pass_on, args=(process.stdout, lines), daemon=True).start()
-            task = {
-                "cells": [(cell.text, cell.wanted) for cell in cells],
-                "exercises": [(exercise.checker, exercise.function) for exercise in exercises],
-            }
-            with suppress(OSError):  # one that has ended already is found out below
-                process.stdin.write(json.dumps(task).encode() + b"\n")
-                process.stdin.flush()
-            yield process, lines
-        finally:
-            end_process_tree(process)
-            with suppress(OSError):
-                process.stdin.close()
-
-
-def pass_on(stream, lines: queue.Queue) -> None:
-    """Put each line of a stream into a queue, and an empty one at its end."""
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put(b"")
-
-
-def next_answer(process: subprocess.Popen, lines: queue.Queue, seconds: float):
-    """Return the next answer of a submission's Python, or raise PythonLost if none comes in time."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        try:
-            return json.loads(lines.get(timeout=min(left, 0.5)))
-        except queue.Empty:
-            if process.poll() is None:
-                continue
-        except ValueError:  # the end of its answers, or half of one
-            pass
-        raise PythonLost("its Python ended (a crash, or a call that ends it)")
-    raise PythonLost(f"it ran for more than {seconds:.0f} seconds")
+def answer_of(exercise: Exercise, cells: list[Cell]) -> str:
+    """Return the text of the last cell in which the learner defines the function of an exercise, or nothing."""
+    own = [c.text for c in cells if any(exercise.function in names for _, names in c.wanted)]
+    own = own or [
+        c.text or c.source for c in cells if c.cell_id == exercise.cell_id or exercise.function in c.mentioned
+    ]
+    return own[-1][:100_000] if own else ""

@@ -10,12 +10,25 @@ from notebooks import all_notebooks
 
 
 class Exercise(NamedTuple):
-    """An exercise of a committed notebook: its number, checker, function, and the id of its cell."""
+    """An exercise of a committed notebook: its number, checker, function, and the id of its cell.
+
+    `stub` is the function as a learner finds it, `solution` one that is right, and `start` what both need, as texts.
+    """
 
     number: str
     checker: str
     function: str
     cell_id: str
+    stub: str = ""
+    solution: str = ""
+    start: str = ""
+
+
+class Committed(NamedTuple):
+    """A committed notebook: its exercises, and the modules that its cells import."""
+
+    exercises: list[Exercise]
+    modules: list[str]
 
 
 class Cell(NamedTuple):
@@ -23,7 +36,7 @@ class Cell(NamedTuple):
 
     `text` is its Python, and `wanted` holds the place of each statement to run there, with the names that it makes.
     `computed` are the names that other statements make, `mentioned` the functions that it defines or hands to a
-    checker. `error` says why Python cannot read it, or is empty.
+    checker. `error` says why Python cannot read it, or is empty. `source` is what stands in the cell.
     """
 
     cell_id: str
@@ -32,6 +45,7 @@ class Cell(NamedTuple):
     computed: set
     mentioned: set
     error: str
+    source: str = ""
 
 
 def learners_cells(content: bytes) -> list[Cell]:
@@ -60,8 +74,8 @@ def read_cell(cell_id: str, source: str) -> Cell:
         wanted = [[index, names_of(node)] for index, node in enumerate(body) if is_definition(node)]
         computed = {name for node in body if not is_definition(node) for name in names_of(node)}
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return Cell(cell_id, "", [], set(), mentioned, reason(error))
-    return Cell(cell_id, text, wanted, computed, mentioned, "")
+        return Cell(cell_id, "", [], set(), mentioned, reason(error), source)
+    return Cell(cell_id, text, wanted, computed, mentioned, "", source)
 
 
 def names_of(node: ast.stmt) -> list[str]:
@@ -82,11 +96,12 @@ def is_definition(node: ast.stmt) -> bool:
 
 def reason(error: BaseException) -> str:
     """Name an error in one line; some have no message."""
-    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+    words = str(error).strip().replace("(<unknown>, ", "(").splitlines()[:1]
+    return ": ".join([type(error).__name__, *words])
 
 
-def committed_exercises() -> list[list[Exercise]]:
-    """Return the exercises of each committed notebook."""
+def committed_notebooks() -> list[Committed]:
+    """Return what is in the committed notebooks."""
     import nbformat
 
     from mnist_lesson.checks import all_checkers
@@ -94,15 +109,47 @@ def committed_exercises() -> list[list[Exercise]]:
     numbers = {checker.__name__: checker.number for checker in all_checkers()}
     notebooks = []
     for path in all_notebooks():
-        cells = [c for c in nbformat.read(path, 4).cells if "exercise" in c.metadata.get("tags", [])]
-        calls = [(cell.id, ast.parse(cell.source).body[-1].value) for cell in cells]  # checks.NAME(FUNCTION)
-        notebooks.append([Exercise(numbers[c.func.attr], c.func.attr, c.args[0].id, cell_id) for cell_id, c in calls])
+        cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        tagged = {tag: [c for c in cells if tag in c.metadata.get("tags", [])] for tag in ("exercise", "solution")}
+        first = {cell.id: cell.source for cell in cells}
+        start = first.get("exercises-start") or first["start"]
+        solutions = {checked_in(cell.source)[0]: cell.source for cell in tagged["solution"]}
+        exercises = []
+        for cell in tagged["exercise"]:
+            checker, function = checked_in(cell.source)
+            texts = without_calls(cell.source), without_calls(solutions[checker]), without_calls(start)
+            exercises.append(Exercise(numbers[checker], checker, function, cell.id, *texts))
+        notebooks.append(Committed(exercises, sorted({name for cell in cells for name in imported(cell.source)})))
     return notebooks
 
 
-def best_match(known: list[list[Exercise]], cells: list[Cell]) -> list[Exercise]:
-    """Return the exercises of the committed notebook that a submission comes from, whatever its name is."""
+def checked_in(source: str) -> tuple[str, str]:
+    """Return NAME and FUNCTION of a cell that ends with checks.NAME(FUNCTION)."""
+    call = ast.parse(source).body[-1].value
+    return call.func.attr, call.args[0].id
+
+
+def without_calls(source: str) -> str:
+    """Return the statements of a cell that define something."""
+    return "\n".join(ast.unparse(node) for node in ast.parse(source).body if is_definition(node))
+
+
+def imported(source: str) -> list[str]:
+    """Return the modules that a cell imports."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    nodes = ast.walk(ast.parse(TransformerManager().transform_cell(source)))
+    names = [
+        [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return [name for some in names for name in some if name and name != "mnist_lesson.checks"]
+
+
+def best_match(known: list[Committed], cells: list[Cell]) -> Committed | None:
+    """Return the committed notebook that a submission comes from, whatever its name is, or None."""
     ids = {cell.cell_id for cell in cells}
     names = {name for cell in cells for _, made in cell.wanted for name in made}.union(*(c.mentioned for c in cells))
-    counts = [sum(exercise.cell_id in ids or exercise.function in names for exercise in one) for one in known]
-    return known[counts.index(max(counts))] if any(counts) else []
+    counts = [sum(one.cell_id in ids or one.function in names for one in notebook.exercises) for notebook in known]
+    return known[counts.index(max(counts))] if any(counts) else None

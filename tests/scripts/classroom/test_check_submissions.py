@@ -1,28 +1,27 @@
-"""scripts/classroom/check_submissions.py: whatever somebody hands in costs that row only, and the solutions pass."""
+# ruff: noqa: F401, F811 (fixtures are imported)
+"""scripts/classroom/check_submissions.py: whatever somebody hands in costs that row only, and a check can go on."""
 
-import csv
+import argparse
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
 
-import nbformat
+import check_submissions
 import pytest
-from check_submissions import LARGEST, Row, check_folder, harmless, main, printable, read, write_csv
+from check_submissions import LARGEST, check_folder, judged_in_parallel, main, minutes, read
+from handed_in import notebook_of, solved
 from install import ROOT
-from judge_notebook import outcome
-from learner_process import define, verdict
-from nbformat.v4 import new_code_cell, new_notebook
-from submitted_cells import best_match, committed_exercises, learners_cells
-from test_learner_process import pasted
-
-from mnist_lesson import checks
+from isolation import NoIsolation
+from judged_so_far import JudgedSoFar
+from tables import Row
 
 RIGHT = "def size_after(size, kernel_size, pool_size):\n    return (size - kernel_size + 1) // pool_size"
-
-IN_ONE_CELL = f"%%time\n# a comment\nimport no_such_package\nONE = 2 - 1\n{RIGHT.replace('+ 1', '+ ONE')}"
+ONE = "ONE = 2 - 1"
 USUAL = [
     "%matplotlib inline\nSIDE = 28",
-    IN_ONE_CELL,
+    f"%%time\n# a comment\nimport no_such_package\n{ONE}\n{RIGHT.replace('+ 1', '+ ONE')}",
     "flat_size = lambda side: exit()",
     "# a comment\n\ndef conv_parameters(*sizes):\n    return 1 / 0",
     "loss = sum([1])",
@@ -31,57 +30,33 @@ USUAL = [
 ]
 
 
-def hand_in(folder, name, *sources):
-    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), folder / f"{name}.ipynb")
+def options(folder, **others):
+    """The options of a check whose tables go into a folder."""
+    usual = {"trust": True, "seed": "", "seconds": 60.0, "notebook_seconds": 300.0, "jobs": 2}
+    return argparse.Namespace(csv=folder / "check.csv", **(usual | others))
 
 
-# In place of mnist_lesson, whose import takes seconds in each Python: its checkers know one answer each.
-CHECKS = """
-from types import SimpleNamespace as Names
-def checker(right, *arguments):
-    def judge(function):
-        try:
-            return Names(state="solved" if function(*arguments) == right else "not yet", hint="")
-        except BaseException as error:
-            return Names(state="not yet", hint=f"Your function stopped with {type(error).__name__}: {error}")
-    return Names(judge=judge)
-size_after = checker(12, 28, 5, 2)
-flat_size = conv_parameters = probabilities = build = checker(None, 28)
-"""
+def rows_of(folder, out, **others):
+    given = options(out, **others)
+    so_far = JudgedSoFar(given.csv, {})
+    return check_folder(folder, given, so_far), so_far
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    """A small helper package, where the scripts look for the lesson's."""
-    package = tmp_path_factory.mktemp("house") / "mnist_lesson"
-    (package / "checks").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "checks" / "__init__.py").write_text(CHECKS, encoding="utf-8")
-    (package / "checks" / "judge.py").write_text("JUDGE = 1\n", encoding="utf-8")
-    return package.parent
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory, house):
+def table(tmp_path_factory, notebook_of, solved):
     """All kinds of submissions, checked in one go: (file, exercise) -> (result, detail)."""
-    folder = tmp_path_factory.mktemp("submissions")
-    hand_in(folder, "anna_usual", *USUAL)
-    hand_in(folder, "bert_crashes", "import os", RIGHT, "def build(*sizes):\n    os._exit(1)")
-    damage = f"Path({str(folder / 'zoe' / 'first.ipynb')!r}).unlink()"
-    package = "(Path(mnist_lesson.__file__).parent / 'checks' / 'judge.py').write_text('')"
-    writes = f"def flat_size(side):\n    {damage}\n    {package}\n    return 1"
-    hand_in(folder, "dora_damages", "import mnist_lesson\nfrom pathlib import Path", writes)
+    folder, out = tmp_path_factory.mktemp("submissions"), tmp_path_factory.mktemp("out")
+    (folder / "anna_usual.ipynb").write_bytes(notebook_of(*USUAL))
+    (folder / "bert_crashes.ipynb").write_bytes(notebook_of("import os", RIGHT, "def build(*sizes):\n    os._exit(1)"))
     (folder / "broken.ipynb").write_text("{", encoding="utf-8")
     (folder / "folder.ipynb").mkdir()
-    hand_in(folder, "poem", "roses = 'red'")
+    (folder / "poem.ipynb").write_bytes(notebook_of("roses = 'red'"))
     (folder / "zoe").mkdir()
-    hand_in(folder / "zoe", "first", RIGHT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("check_submissions.ROOT", house)
-        return as_table(check_folder(folder, 120))
-
-
-def as_table(rows):
+    (folder / "zoe" / "first.ipynb").write_bytes(solved(4))
+    if hasattr(os, "symlink") and os.name != "nt":
+        (folder / "link.ipynb").symlink_to(ROOT / "notebooks" / "04_model.ipynb")
+    rows, _ = rows_of(folder, out)
+    assert {row.isolation for row in rows} <= {"bwrap", "docker", "podman", "none"}
     return {(row.file.removesuffix(".ipynb"), row.exercise): (row.result, row.detail) for row in rows}
 
 
@@ -90,50 +65,24 @@ def as_table(rows):
     [
         ("anna_usual", "4.1", "passed", ""),
         ("anna_usual", "4.2", "failed", "SystemExit"),
-        ("anna_usual", "4.3", "failed", "ZeroDivisionError"),
+        ("anna_usual", "4.3", "failed", "ZeroDivisionError in line 4"),
         ("anna_usual", "4.4", "error", "uses loss"),
         ("anna_usual", "4.5", "not attempted", "not in the notebook"),
         ("bert_crashes", "4.1", "passed", ""),
         ("bert_crashes", "4.5", "error", "its Python ended"),
-        ("dora_damages", "", "error", "files outside its own folder changed: first.ipynb"),
-        ("dora_damages", "4.2", "failed", ""),
         ("broken", "", "error", "is no notebook"),
         ("folder", "", "error", "could not be read"),
         ("poem", "", "error", "holds no exercise"),
-        ("zoe/first", "4.1", "passed", ""),
+        *[("zoe/first", f"4.{number}", "passed", "") for number in range(1, 6)],
     ],
 )
 def test_each_submission_costs_its_own_rows_only(table, file, exercise, result, words):
     assert table[file, exercise][0] == result and words in table[file, exercise][1]
 
 
-def test_a_damaged_package_was_only_a_copy(table, house):
-    assert (house / "mnist_lesson" / "checks" / "judge.py").read_text(encoding="utf-8") == "JUDGE = 1\n"
-
-
-@pytest.mark.notebook_cells
-def test_the_lessons_own_checkers_take_the_solutions_for_right(tmp_path):
-    """In a Python of its own, as a class's teacher has it: from the student notebook to the table."""
-    (tmp_path / "right.ipynb").write_bytes(pasted(ROOT / "notebooks" / "04_model.ipynb"))
-    found = as_table(check_folder(tmp_path, 120))
-    assert found == {("right", f"4.{number}"): ("passed", "") for number in range(1, 6)}
-
-
-def test_the_lessons_own_checkers_find_the_usual_mistakes():
-    """With the same cells as above, in this Python, which has them imported already."""
-    content = nbformat.writes(new_notebook(cells=[new_code_cell(source) for source in USUAL])).encode()
-    cells = learners_cells(content)
-    learner, problems = define([(cell.text, cell.wanted) for cell in cells])
-    computed = {name for cell in cells for name in cell.computed}
-    results, details = [], []
-    for one in best_match(committed_exercises(), cells):
-        said = verdict(getattr(checks, one.checker), one.function, learner, problems)
-        result, detail = outcome(*said, computed)
-        results.append(result)
-        details.append(detail)
-    assert results == ["passed", "failed", "failed", "error", "not attempted"]
-    expected = ["", "SystemExit", "ZeroDivisionError in line 4", "uses loss", "not in the notebook"]
-    assert all(words in detail for words, detail in zip(expected, details, strict=True)), details
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_does_not_lead_to_the_solutions(table):
+    assert table["link", ""] == ("error", "is a link to another file, so it is not read")
 
 
 def test_what_is_no_file_or_too_large_is_not_read(tmp_path):
@@ -145,24 +94,135 @@ def test_what_is_no_file_or_too_large_is_not_read(tmp_path):
     assert read(tmp_path / "nowhere.ipynb").startswith("could not be read (")
 
 
-def test_odd_names_reach_terminal_and_file():
-    assert printable("a\udcff\x1b[31m\nb ä") == "a\\udcff\\x1b[31m b ä"
+@pytest.fixture
+def quick(monkeypatch, tmp_path):
+    """Judges that start in this process and answer at once; returns the names that they were asked about."""
+    names = []
+
+    def judge(contents, work, jobs):
+        for name, content in contents.items():
+            names.append(name)
+            if content == b"stop":
+                raise KeyboardInterrupt
+            yield name, [Row(name, "4.1", "size_after", "passed", work.seed, work.isolation, "")], 1.0
+
+    monkeypatch.setattr(check_submissions, "judged_in_parallel", judge)
+    monkeypatch.setattr(check_submissions, "find_isolation", lambda trust: "bwrap")
+    return names
 
 
-def test_the_table_is_complete_and_harmless(tmp_path):
-    rows = [
-        Row("ä.ipynb", "4.1", "size_after", "failed", '=HYPERLINK("x")'),
-        Row("王.ipynb", "4.2", "n", "error", "two\nlines"),
-    ]
-    write_csv(rows, tmp_path / "new" / "check.csv")
-    content = (tmp_path / "new" / "check.csv").read_bytes()
-    assert content.startswith(b"\xef\xbb\xbffile,"), "the mark by which Excel knows UTF-8"
-    lines = list(csv.reader(content.decode("utf-8-sig").splitlines(keepends=True)))
-    assert lines[0] == ["file", "exercise", "name", "result", "detail"]
-    assert [line[0] for line in lines[1:]] == ["ä.ipynb", "王.ipynb"]
-    assert lines[1][4] == '\'=HYPERLINK("x")' and lines[2][4] == "two\nlines" and len(lines) == 3
-    assert [harmless(text)[0] for text in ("+1", "-1", "@x", "a")] == ["'", "'", "'", "a"]
-    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "check.csv"]
+def test_an_interrupted_check_goes_on_where_it_stopped(quick, tmp_path, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name, content in {"a": b"1", "b": b"2", "c": b"stop"}.items():
+        (folder / f"{name}.ipynb").write_bytes(content)
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(folder, out)
+    (folder / "c.ipynb").write_bytes(b"3")
+    rows, so_far = rows_of(folder, out)
+    assert quick == ["a.ipynb", "b.ipynb", "c.ipynb", "c.ipynb"], "what was judged is not judged again"
+    assert [row.file for row in rows] == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    assert len({row.detail for row in rows}) == 1, "it goes on with the same seed"
+    assert f"--seed {rows[0].detail} repeats" in capsys.readouterr().out
+    so_far.finish()
+    assert list(out.iterdir()) == []
+
+
+def test_names_that_look_alike_have_rows_of_their_own(quick, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, name in enumerate(["ann lee", "ann  lee", "ann   lee"]):
+        (folder / f"{name}.ipynb").write_bytes(b"%d" % number)
+    rows, _ = rows_of(folder, tmp_path)
+    assert len({row.file for row in rows}) == len(rows) == 3
+
+
+def test_another_seed_or_other_limits_begin_anew(quick, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.ipynb").write_bytes(b"1")
+    rows_of(folder, out, seed="5")
+    rows_of(folder, out, seed="5")
+    assert quick == ["a.ipynb"]
+    rows_of(folder, out, seed="6")
+    assert JudgedSoFar(out / "check.csv", {"seconds": "1"}).seed == ""
+    assert quick == ["a.ipynb"] * 2
+
+
+def test_half_a_line_is_no_result(quick, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.ipynb").write_bytes(b"1")
+    _, so_far = rows_of(folder, out, seed="5")
+    content = so_far.path.read_text(encoding="utf-8")
+    so_far.path.write_text(content[:-20], encoding="utf-8")
+    rows_of(folder, out, seed="5")
+    assert quick == ["a.ipynb"] * 2
+
+
+class Future:
+    def __init__(self, result):
+        self.result = result
+
+
+def test_a_judge_that_ends_costs_one_notebook(monkeypatch):
+    """No notebook should bring that about; if one does, the others are judged one by one."""
+
+    class Pool:
+        def __init__(self, jobs):
+            self.jobs = jobs
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def submit(self, function, name, content, work):
+            def result():
+                if self.jobs > 1 or content == b"ends":
+                    raise BrokenProcessPool
+                return name, [content], 1.0
+
+            return Future(result)
+
+    monkeypatch.setattr(check_submissions, "judges", Pool)
+    monkeypatch.setattr(check_submissions, "as_completed", list)
+    work = check_submissions.Work("bwrap", None, 1, 1, "0")
+    found = {name: rows for name, rows, _ in judged_in_parallel({"a": b"1", "b": b"ends", "c": b"3"}, work, 2)}
+    assert found["a"] == [b"1"] and found["c"] == [b"3"]
+    assert found["b"][0][3:5] == ("error", "the process of its judge ended")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot be told politely there")
+def test_an_interrupted_check_leaves_no_process(tmp_path, notebook_of):
+    import psutil
+
+    source = "import time\ndef size_after(*sizes):\n    time.sleep(1000)"
+    for name in "ab":
+        (tmp_path / f"{name}.ipynb").write_bytes(notebook_of(source, f"# {name}"))
+    outs = [f"--{name}={tmp_path / name}.out" for name in ("csv", "totals", "report")]
+    command = [sys.executable, "scripts/classroom/check_submissions.py", str(tmp_path), "--trust", *outs]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert "2 to judge" in process.stdout.readline()
+    own, end = psutil.Process(process.pid), time.monotonic() + 60
+    while not any("learner_process.py" in " ".join(safe_line(one)) for one in own.children(recursive=True)):
+        assert time.monotonic() < end, "no submission was ever started"
+        time.sleep(0.1)
+    started = own.children(recursive=True)
+    process.terminate()
+    assert process.wait(30) == 130 and "Start it again" in process.stdout.read()
+    gone, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive, alive
+
+
+def safe_line(process):
+    import psutil
+
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def start(monkeypatch, *arguments):
@@ -178,19 +238,47 @@ def test_a_missing_or_empty_folder_is_one_sentence(folder, words, tmp_path, monk
     assert words in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
-def test_the_table_lies_where_it_is_said(tmp_path, monkeypatch, capsys):
+def outs(folder):
+    return [part for name in ("csv", "totals", "report") for part in (f"--{name}", folder / f"check.{name}")]
+
+
+def test_tables_and_report_lie_where_it_is_said(tmp_path, monkeypatch, capsys, quick):
     folder = tmp_path / "it's anna"
     folder.mkdir()
-    (folder / "bröken.ipynb").touch()
-    assert start(monkeypatch, folder, "--csv", tmp_path / "check.csv") == 0
-    assert "bröken.ipynb" in (tmp_path / "check.csv").read_text(encoding="utf-8-sig")
-    assert f"The table lies in {tmp_path / 'check.csv'}." in capsys.readouterr().out
+    (folder / "anna_4.ipynb").write_bytes(b"1")
+    assert start(monkeypatch, folder, *outs(tmp_path)) == 0
+    assert "anna_4.ipynb" in (tmp_path / "check.csv").read_text(encoding="utf-8-sig")
+    assert "anna" in (tmp_path / "check.totals").read_text(encoding="utf-8-sig")
+    assert "size_after" in (tmp_path / "check.report").read_text(encoding="utf-8")
+    assert f"The table lies in {tmp_path / 'check.csv'}" in capsys.readouterr().out
+    assert not list(tmp_path.glob("*.jsonl"))
 
 
-def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, capsys):
-    (tmp_path / "broken.ipynb").touch()
-    assert start(monkeypatch, tmp_path, "--csv", tmp_path / "broken.ipynb" / "check.csv") == 1
+def test_where_nothing_shuts_the_code_in_nothing_runs(tmp_path, monkeypatch, capsys, quick):
+    def none(trust):
+        raise NoIsolation("Expected a way, found none.")
+
+    monkeypatch.setattr(check_submissions, "find_isolation", none)
+    (tmp_path / "a.ipynb").write_bytes(b"1")
+    assert start(monkeypatch, tmp_path, *outs(tmp_path)) == 2
+    assert capsys.readouterr().err == "Expected a way, found none.\n" and quick == []
+
+
+def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, capsys, quick):
+    (tmp_path / "a_4.ipynb").write_bytes(b"1")
+    assert start(monkeypatch, tmp_path, *outs(tmp_path / "a_4.ipynb")) == 1
     assert "The table could not be made: " in capsys.readouterr().err
+
+
+def test_wrong_points_are_one_sentence_before_anything_runs(tmp_path, monkeypatch, capsys, quick):
+    (tmp_path / "points.toml").write_text("no toml", encoding="utf-8")
+    (tmp_path / "a.ipynb").write_bytes(b"1")
+    assert start(monkeypatch, tmp_path, *outs(tmp_path), "--points", tmp_path / "points.toml") == 2
+    assert capsys.readouterr().err and quick == []
+
+
+def test_the_time_that_is_left_reads_well():
+    assert [minutes(seconds) for seconds in (3, 89, 100, 3600)] == ["3 s", "89 s", "2 min", "60 min"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="make is not there")

@@ -1,9 +1,11 @@
+# ruff: noqa: F401, F811 (fixtures are imported)
 """scripts/classroom/submitted_cells.py: what is taken from a learner's cells, and which notebook they come from."""
 
 import nbformat
 import pytest
+from handed_in import lesson
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from submitted_cells import Exercise, best_match, committed_exercises, learners_cells, read_cell
+from submitted_cells import Committed, Exercise, best_match, learners_cells, read_cell
 
 
 @pytest.mark.parametrize("source", ["x = " + "-" * 100_000 + "1", "x = " + "+".join("1" * 5000), "x = (", "x\0"])
@@ -48,16 +50,28 @@ def test_solutions_and_text_are_not_the_learners():
 
 def test_the_notebook_is_found_by_cells_or_by_functions():
     known = [
-        [Exercise("1.1", "a", "a", "id-a")],
-        [Exercise("2.1", "b", "b", "id-b"), Exercise("2.2", "c", "c", "id-c")],
+        Committed([Exercise("1.1", "a", "a", "id-a")], []),
+        Committed([Exercise("2.1", "b", "b", "id-b"), Exercise("2.2", "c", "c", "id-c")], []),
     ]
     assert best_match(known, [read_cell("id-a", "def b(): pass"), read_cell("?", "def c(): pass")]) == known[1]
     assert best_match(known, [read_cell("id-a", "")]) == known[0]
-    assert best_match(known, [read_cell("?", "def other(): pass")]) == []
+    assert best_match(known, [read_cell("?", "def other(): pass")]) is None
 
 
-def test_all_exercises_of_the_lesson_are_known():
+def test_all_exercises_of_the_lesson_are_known(lesson):
     from mnist_lesson.checks import all_checkers
 
-    numbers = [exercise.number for one in committed_exercises() for exercise in one]
+    numbers = [exercise.number for notebook in lesson for exercise in notebook.exercises]
     assert sorted(numbers) == sorted(checker.number for checker in all_checkers()) and len(numbers) >= 40
+
+
+def test_stub_and_solution_define_the_function_and_call_no_checker(lesson):
+    for exercise in (one for notebook in lesson for one in notebook.exercises):
+        for text in (exercise.stub, exercise.solution):
+            assert f"def {exercise.function}(" in text and "checks." not in text, exercise.number
+        assert exercise.stub != exercise.solution and "import" in exercise.start
+
+
+def test_the_modules_of_a_notebook_are_those_that_its_cells_import(lesson):
+    assert {"torch", "torch.nn", "mnist_lesson.model", "matplotlib.pyplot"} <= set(lesson[4].modules)
+    assert not any(name.startswith("mnist_lesson.checks") for notebook in lesson for name in notebook.modules)
