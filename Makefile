@@ -18,7 +18,7 @@ export MNIST_LESSON_TORCH = $(TORCH)
 endif
 SUBMITTED = $(if $(filter SUBMISSIONS,$(GIVEN)),$(value SUBMISSIONS))
 
-.PHONY: help execute test browser-test lint lab doctor site pdf student instructor check refresh bench clean
+.PHONY: help execute test browser-test lint lab doctor site pdf student instructor slides check refresh bench clean
 
 help:
 	@echo "make execute   run the whole lesson into executed/ (sets up everything the first time)"
@@ -31,8 +31,9 @@ help:
 	@echo "make doctor    say what is wrong where the lesson does not work"
 	@echo "make site      write build/site: the lesson as pages for a web browser"
 	@echo "make pdf       write build/pdf: each notebook for the printer, with its solutions at the end"
-	@echo "make student     write build/student: the notebooks without solutions and outputs"
+	@echo "make student     write build/student and build/student.zip: all that a class needs, without solutions"
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
+	@echo "make slides      write build/slides: slides of each notebook, to show in a browser"
 	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks (runs other people's code)"
 	@echo "make refresh   run the notebooks and store their outputs in them"
 	@echo "make bench     time the training loops and recipes against each other (25 minutes)"
@@ -64,6 +65,9 @@ pdf:
 
 student instructor:
 	@$(PYTHON) scripts/classroom/build_class.py $@
+
+slides:
+	@$(PYTHON) scripts/classroom/slides.py
 
 check:
 	@$(PYTHON) scripts/classroom/check_submissions.py $(call quoted,$(or $(SUBMITTED),$(error Say where the handed-in notebooks are: make check SUBMISSIONS=folder)))
