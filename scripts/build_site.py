@@ -29,7 +29,7 @@ PACKAGES = ["sphinx", "myst_nb", "sphinx_book_theme"]  # what the extra [site] b
 MODULES = ["device", "data", "plots", "model", "engine", "results"]  # of the helper package: the core
 # What the theme brings and no page asks for: how its scripts were made, and its words in other languages.
 LEFT_OVERS = ["_static/**/*.map", "_static/*webpack-macros.html", "_static/locales/**/*.[mp]o"]
-PAGES = ["docs/further_out.md", "docs/teaching.md", "docs/glossary.md"]
+PAGES = ["docs/further_out.md", "docs/teaching.md", "docs/nbgrader.md", "docs/glossary.md"]
 PAGES += ["CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"]
 
 

@@ -198,7 +198,9 @@ def front_page(readme: str, names: list[str]) -> str:
         contents_of("The lesson", [f"notebooks/{name}" for name in names if name < "07"]),
         contents_of("Going further", [*(f"notebooks/{name}" for name in names if name >= "07"), "docs/further_out"]),
         contents_of("Look up", ["docs/glossary", "docs/corrections", "docs/exercises", "docs/api"]),
-        contents_of("Around the lesson", ["docs/teaching", "CONTRIBUTING", "CHANGELOG", "data/README"]),
+        contents_of(
+            "Around the lesson", ["docs/teaching", "docs/nbgrader", "CONTRIBUTING", "CHANGELOG", "data/README"]
+        ),
     ]
     return "\n\n".join([title, draw, rest.strip(), *contents]) + "\n"
 

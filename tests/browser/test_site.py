@@ -24,7 +24,14 @@ if CHROMIUM is None or LACKS:
 
 NAMES = [f"notebooks/{path.stem}.html" for path in all_notebooks()]
 NAMES += ["index.html", "docs/glossary.html", "docs/corrections.html", "docs/exercises.html", "docs/api.html"]
-NAMES += ["docs/further_out.html", "docs/teaching.html", "CONTRIBUTING.html", "CHANGELOG.html", "data/README.html"]
+NAMES += [
+    "docs/further_out.html",
+    "docs/teaching.html",
+    "docs/nbgrader.html",
+    "CONTRIBUTING.html",
+    "CHANGELOG.html",
+    "data/README.html",
+]
 NAMES += ["search.html?q=tensor"]
 GRAVE = ("serious", "critical")
 
