@@ -15,8 +15,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from torchvision.datasets import MNIST
-from torchvision.transforms import ToTensor
+from torch.utils.data import Dataset
 
 from mnist_lesson.files import write_whole
 
@@ -32,12 +31,15 @@ SHA256 = {
 }
 
 
-def load_mnist(train: bool, root: Path = DATA_DIR) -> MNIST:
+def load_mnist(train: bool, root: Path = DATA_DIR) -> Dataset:
     """Return the training set (60,000 images) or the test set (10,000 images), checked.
 
     One item is a pair: image, float, (1, 28, 28), values in 0..1, and label, int, 0..9.
     Raises OSError with one sentence if the files are damaged and cannot be repaired.
     """
+    from torchvision.datasets import MNIST  # not above: it takes a second that not everybody needs
+    from torchvision.transforms import ToTensor
+
     root = prepare_mnist(root)
     try:
         return MNIST(root, train=train, download=True, transform=ToTensor())

@@ -213,7 +213,7 @@ def test_no_data_and_no_network(tmp_path, monkeypatch, error):
     def no_network(self):
         raise error
 
-    monkeypatch.setattr(data.MNIST, "download", no_network)
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", no_network)
     with pytest.raises(OSError, match="could not be downloaded .*: connect to a network") as raised:
         load_mnist(train=True, root=tmp_path)
     assert "\n" not in str(raised.value)
