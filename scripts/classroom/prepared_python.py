@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import queue
 import shutil
 import subprocess
@@ -42,6 +43,10 @@ def write_package(folder: Path) -> None:
     (package / "checks" / "__init__.py").write_text(NO_CHECKS, encoding="utf-8")
     for name in OURS:
         shutil.copy(Path(__file__).with_name(name), folder)
+    # What each copy reads anew is compiled once; in there, nobody may write.
+    compileall.compile_dir(folder, maxlevels=0, quiet=2)
+    compileall.compile_dir(package / "checks", quiet=2)
+    compileall.compile_file(package / "further" / "watch.py", quiet=2)
     for path in [folder, *folder.rglob("*")]:  # in its isolation, it may be read by another user
         path.chmod(0o755 if path.is_dir() else 0o644)
 
