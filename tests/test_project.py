@@ -61,3 +61,9 @@ def test_the_changelog_begins_with_this_version():
     )
     numbers = [tuple(map(int, version.split("."))) for version in versions]
     assert versions[0] == PROJECT["version"] and numbers == sorted(numbers, reverse=True)
+
+
+def test_no_two_files_of_the_tests_have_one_name():
+    """pytest imports them by their names alone, so only a run of all tests would show it."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert sorted(names) == sorted(set(names)), "rename one of two"

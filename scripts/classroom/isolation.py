@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from bubblewrap import MOST_WRITTEN, bwrap_argv, call_filter
 from packages import ROOT
 from processes import end_process_tree
-from watch import MB, MOST_MEMORY, MOST_THREADS, watch
+from sandbox_watch import MB, MOST_MEMORY, MOST_THREADS, watch
 
 # Limits of one process, in bytes and seconds. Python with PyTorch takes 0.9 GB of data, and with CUDA 3.6 GB of
 # addresses. Data are what counts; addresses are limited only because what maps them takes memory too.

@@ -21,7 +21,7 @@ import bubblewrap
 import isolation
 import psutil
 import pytest
-import watch
+import sandbox_watch
 from handed_in import works
 from isolation import NoIsolation, container_argv, find_isolation, image, isolated_python, problem_of
 from packages import ROOT
@@ -242,7 +242,7 @@ def test_it_reads_what_it_is_lent(works, tmp_path):
 @pytest.mark.parametrize("own_sessions", [False, True], ids=["one session", "own sessions"])
 def test_a_fork_bomb_is_ended(works, run, monkeypatch, own_sessions):
     monkeypatch.setattr(isolation, "MOST_THREADS", 60)
-    monkeypatch.setattr(watch, "MOST_PROCESSES", 40)
+    monkeypatch.setattr(sandbox_watch, "MOST_PROCESSES", 40)
     _, _, reasons = run(FORKS.format(own_sessions=own_sessions))
     assert reasons == ["it ran more than 40 processes at once"]
 
@@ -267,50 +267,50 @@ os._exit(0)"""
 
 
 def test_memory_of_a_process_is_limited(works, run, monkeypatch):
-    monkeypatch.setitem(isolation.LIMITS, "RLIMIT_DATA", 200 * watch.MB)
+    monkeypatch.setitem(isolation.LIMITS, "RLIMIT_DATA", 200 * sandbox_watch.MB)
     output, _, _ = run(
-        f"tried(little=lambda: len(bytearray({50 * watch.MB})), much=lambda: len(bytearray({300 * watch.MB})))"
+        f"tried(little=lambda: len(bytearray({50 * sandbox_watch.MB})), much=lambda: len(bytearray({300 * sandbox_watch.MB})))"
     )
-    assert found(output) == {"little": 50 * watch.MB, "much": "MemoryError"}
+    assert found(output) == {"little": 50 * sandbox_watch.MB, "much": "MemoryError"}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        f"import mmap\nshared = mmap.mmap(-1, {250 * watch.MB})\nshared.write(bytes(len(shared)))",
-        f"os.fork()\nos.fork()\nown = bytearray({60 * watch.MB})",
+        f"import mmap\nshared = mmap.mmap(-1, {250 * sandbox_watch.MB})\nshared.write(bytes(len(shared)))",
+        f"os.fork()\nos.fork()\nown = bytearray({60 * sandbox_watch.MB})",
     ],
     ids=["shared", "several processes"],
 )
 def test_memory_of_all_processes_is_limited(works, run, monkeypatch, text):
-    monkeypatch.setattr(watch, "MOST_MEMORY", 200 * watch.MB)
+    monkeypatch.setattr(sandbox_watch, "MOST_MEMORY", 200 * sandbox_watch.MB)
     _, _, reasons = run(f"{text}\nimport time\ntime.sleep(60)")
     assert reasons == ["it used more than 200 MB of memory"]
 
 
 def test_what_is_shared_counts_once(works, run, monkeypatch):
-    monkeypatch.setattr(watch, "MOST_MEMORY", 200 * watch.MB)
+    monkeypatch.setattr(sandbox_watch, "MOST_MEMORY", 200 * sandbox_watch.MB)
     _, status, reasons = run(
-        f"import time\nshared = bytes({100 * watch.MB})\nx = bytearray(shared)\ndel shared\nos.fork()\nos.fork()\ntime.sleep(1)"
+        f"import time\nshared = bytes({100 * sandbox_watch.MB})\nx = bytearray(shared)\ndel shared\nos.fork()\nos.fork()\ntime.sleep(1)"
     )
     assert (status, reasons) == (0, [])
 
 
 def test_files_are_limited(works, run, monkeypatch):
-    monkeypatch.setattr(bubblewrap, "MOST_WRITTEN", watch.MB)
+    monkeypatch.setattr(bubblewrap, "MOST_WRITTEN", sandbox_watch.MB)
     output, _, _ = run(
         f"""
 def fill(folder):
     for number in range(3):
         with open(f"{{folder}}/{{number}}", "wb") as file:
-            file.write(bytes({watch.MB // 2}))
+            file.write(bytes({sandbox_watch.MB // 2}))
 tried(long=lambda: open("x", "wb").truncate({10**10}), tmp=lambda: fill("/tmp"), shm=lambda: fill("/dev/shm"))"""
     )
     assert found(output) == dict.fromkeys(["long", "tmp", "shm"], "OSError")
 
 
 def test_the_number_of_files_is_limited(works, run, monkeypatch):
-    monkeypatch.setattr(watch, "MOST_FILES", 500)
+    monkeypatch.setattr(sandbox_watch, "MOST_FILES", 500)
     _, _, reasons = run("import time\nfor number in range(600): open(str(number), 'w').close()\ntime.sleep(60)")
     assert reasons == ["it kept more than 500 files"]
 
@@ -392,7 +392,7 @@ def test_none_has_a_folder_limits_and_an_end(tmp_path, monkeypatch):
 
 @ON_POSIX
 def test_none_is_watched(run, monkeypatch):
-    monkeypatch.setattr(watch, "MOST_PROCESSES", 5)
+    monkeypatch.setattr(sandbox_watch, "MOST_PROCESSES", 5)
     _, _, reasons = run("import time\nfor number in range(3): os.fork()\ntime.sleep(60)", kind="none")
     assert reasons == ["it ran more than 5 processes at once"]
 
@@ -490,7 +490,7 @@ def test_a_container_is_shut(kind, tmp_path):
     for option in (
         "--rm --interactive --pull never",
         "--network none --read-only",
-        f"--memory {watch.MOST_MEMORY} --memory-swap {watch.MOST_MEMORY} --pids-limit {watch.MOST_THREADS}",
+        f"--memory {sandbox_watch.MOST_MEMORY} --memory-swap {sandbox_watch.MOST_MEMORY} --pids-limit {sandbox_watch.MOST_THREADS}",
         "--cap-drop ALL --security-opt no-new-privileges",
         f"size={bubblewrap.MOST_WRITTEN}",
         "--log-driver none",  # else the output of a notebook is kept on the disk

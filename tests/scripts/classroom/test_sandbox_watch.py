@@ -1,4 +1,4 @@
-"""scripts/classroom/watch.py: what several processes use together is counted once, and ends them if it is too much."""
+"""scripts/classroom/sandbox_watch.py: what several processes use together is counted once, and ends them if it is too much."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import threading
 
 import psutil
 import pytest
-import watch
+import sandbox_watch
 
 
 class Process:
@@ -36,26 +36,26 @@ class Process:
     ids=["little", "much of it shared", "much", "much, and we may not look"],
 )
 def test_memory_is_summed(monkeypatch, rss, pss, is_too_much):
-    monkeypatch.setattr(watch, "MOST_MEMORY", 100)
-    found = watch.excess("bwrap", Process(rss, pss, [Process(rss, pss)]))
+    monkeypatch.setattr(sandbox_watch, "MOST_MEMORY", 100)
+    found = sandbox_watch.excess("bwrap", Process(rss, pss, [Process(rss, pss)]))
     assert ("memory" in found) == is_too_much
 
 
 def test_processes_are_counted(monkeypatch):
-    monkeypatch.setattr(watch, "MOST_PROCESSES", 3)
-    assert watch.excess("bwrap", Process(1, 1, [Process(1, 1)] * 2)) == ""
-    assert watch.excess("bwrap", Process(1, 1, [Process(1, 1)] * 3)) == "it ran more than 3 processes at once"
+    monkeypatch.setattr(sandbox_watch, "MOST_PROCESSES", 3)
+    assert sandbox_watch.excess("bwrap", Process(1, 1, [Process(1, 1)] * 2)) == ""
+    assert sandbox_watch.excess("bwrap", Process(1, 1, [Process(1, 1)] * 3)) == "it ran more than 3 processes at once"
 
 
 def test_the_files_of_the_system_are_not_those_of_a_notebook(monkeypatch):
-    monkeypatch.setattr(watch, "MOST_FILES", -1)
-    assert watch.excess("none", Process(1, 1)) == ""
+    monkeypatch.setattr(sandbox_watch, "MOST_FILES", -1)
+    assert sandbox_watch.excess("none", Process(1, 1)) == ""
 
 
 def test_it_stops_with_the_process_and_when_it_is_told_to():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
     reasons, is_done = [], threading.Event()
-    threads = [threading.Thread(target=watch.watch, args=("none", process, reasons, is_done)) for _ in range(2)]
+    threads = [threading.Thread(target=sandbox_watch.watch, args=("none", process, reasons, is_done)) for _ in range(2)]
     threads[0].start()
     is_done.set()
     threads[0].join(10)
@@ -67,11 +67,11 @@ def test_it_stops_with_the_process_and_when_it_is_told_to():
 
 
 def test_too_much_ends_it_and_what_it_started(monkeypatch):
-    monkeypatch.setattr(watch, "MOST_PROCESSES", 1)
+    monkeypatch.setattr(sandbox_watch, "MOST_PROCESSES", 1)
     text = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'input()'])"
     process = subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, start_new_session=os.name != "nt")
     with process:
         reasons = []
-        watch.watch("none", process, reasons, threading.Event())
+        sandbox_watch.watch("none", process, reasons, threading.Event())
         assert reasons == ["it ran more than 1 processes at once"]
         assert process.poll() is not None
