@@ -37,12 +37,11 @@ def load_mnist(train: bool, root: Path = DATA_DIR) -> Dataset:
     One item is a pair: image, float, (1, 28, 28), values in 0..1, and label, int, 0..9.
     Raises OSError with one sentence if the files are damaged and cannot be repaired.
     """
-    from torchvision.datasets import MNIST  # not above: it takes a second that not everybody needs
-    from torchvision.transforms import ToTensor
+    from torchvision import datasets, transforms  # not above: it takes a second that not everybody needs
 
     root = prepare_mnist(root)
     try:
-        return MNIST(root, train=train, download=True, transform=ToTensor())
+        return datasets.MNIST(root, train=train, download=True, transform=transforms.ToTensor())
     except Exception as error:  # a network has many ways to fail
         reason = (str(error) or repr(error)).splitlines()[0]
         problem = f"MNIST is not in {root} and could not be downloaded ({reason})"
@@ -56,8 +55,7 @@ def prepare_mnist(root: Path = DATA_DIR) -> Path:
     An empty `root` is left alone: torchvision downloads the files there.
     Raises OSError with one sentence that says which file, what is wrong, and what to do.
     """
-    root = Path(root)
-    raw = root / "MNIST" / "raw"
+    root, raw = Path(root), Path(root) / "MNIST" / "raw"
     if not any((raw / f"{name}{ending}").exists() for name in SHA256 for ending in ("", ".gz")):
         return root  # there is none of the eight files
     # Every archive that is needed is read before anything is written, so that a bad one leaves all as it was.
