@@ -34,7 +34,7 @@ help:
 	@echo "make student     write build/student and build/student.zip: all that a class needs, without solutions"
 	@echo "make instructor  write build/instructor: the notebooks with solutions and notes for teaching"
 	@echo "make slides      write build/slides: slides of each notebook, to show in a browser"
-	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks (runs other people's code)"
+	@echo "make check SUBMISSIONS=folder   run the checkers on handed-in notebooks, shut in"
 	@echo "make refresh   run the notebooks and store their outputs in them"
 	@echo "make bench     time the training loops and recipes against each other (25 minutes)"
 	@echo "make clean     remove what was generated; keeps runs/ and .venv/"

@@ -3,8 +3,8 @@
 It gets messages (messages.py) on stdin and answers on stdout. First `prepare` with the modules to import, then for each
 question `ask`: the learner's cells, each a text and the places and names of its statements to run, the name of the
 function, and the seed of the random numbers. When the cells have run, the copy is told of a known answer to define, if
-it is asked about one. It says whether the function is there, and from then on answer_judge.py answers. This process itself runs none of the learner's
-code. Where a process cannot copy itself, on Windows, it answers one question and ends.
+it is asked about one. It says whether the function is there, and from then on answer_judge.py answers. This process
+itself runs none of the learner's code. Where a process cannot copy itself, on Windows, it answers one question and ends.
 """
 
 from __future__ import annotations
