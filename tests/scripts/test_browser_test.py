@@ -235,8 +235,8 @@ WITHOUT_END = ["import time; time.sleep(600)"]
 HANGS = ["from IPython.display import Javascript\nJavascript('setTimeout(() => { while (true); }, 500)')"]
 
 needs_a_browser = pytest.mark.skipif(
-    CHROMIUM is None or importlib.util.find_spec("playwright") is None,
-    reason="there is no Chromium and no Chrome, or no Playwright",
+    CHROMIUM is None or not all(map(importlib.util.find_spec, browser_test.PACKAGES)),
+    reason="there is no Chromium and no Chrome, or one of the packages of [browser,draw] is missing",
 )
 
 
