@@ -354,6 +354,8 @@ def draw_learning(
     ax.set_xticks(labelled)
     ax.set_xlabel("batches trained, to scale", fontsize=12)
     ax.set_ylabel("accuracy in %", fontsize=12)
+    ax.axhline(10, color="black", linestyle=":")
+    ax.text(1.02 * width, 17, "guessing: 10 %", ha="right", fontsize=12)
     ax.grid(alpha=0.3)
     ax.tick_params(labelsize=12)
     course = ", ".join(f"{accuracy:.1%} after {batches}" for batches, accuracy in zip(snapshots, accuracies))

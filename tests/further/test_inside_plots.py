@@ -303,7 +303,7 @@ def test_draw_learning(shown):
     assert axes[6].lines[0].get_ydata().tolist() == pytest.approx([10, 25, 90])
     assert axes[6].lines[0].get_xdata().tolist() == [0, 2, 6], "to scale"
     assert [tick.get_text() for tick in axes[6].get_xticklabels()] == ["0", "2", "6"]
-    assert [text.get_text() for text in axes[6].texts] == ["10.0 %", "25.0 %", "90.0 %"]
+    assert [text.get_text() for text in axes[6].texts] == ["10.0 %", "25.0 %", "90.0 %", "guessing: 10 %"]
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == [str(number) for number in range(0, 32, 4)]
     assert "10.0% after 0, 25.0% after 2, 90.0% after 6" in shown[0]
 
@@ -313,7 +313,7 @@ def test_draw_learning_labels_no_two_places_that_lie_together(shown):
     inside_plots.draw_learning(kept, [0.1, 0.2, 0.3, 0.4], torch.rand(4, 10), label=7)
     ax = plt.gcf().axes[-1]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "10", "100"]
-    assert [text.get_text() for text in ax.texts] == ["10.0 %", "30.0 %", "40.0 %"]
+    assert [text.get_text() for text in ax.texts] == ["10.0 %", "30.0 %", "40.0 %", "guessing: 10 %"]
     assert len(ax.lines[0].get_xdata()) == 4, "the point without a label is there"
 
 
