@@ -13,12 +13,14 @@ from collections import Counter
 import measure_bits
 import nbformat
 import pytest
+import torch.nn as nn
 from browser_test import SHORT, Alternatives
 from install import ROOT
 
 from mnist_lesson import engine, model
 from mnist_lesson.data import load_mnist
 from mnist_lesson.further.recipes import IMPROVED, load_measured
+from mnist_lesson.progress import progress_bar
 from mnist_lesson.results import confusion_matrix, load_run, wilson_interval
 from mnist_lesson.stored import REFERENCE_DIR, STORED_DIR, load_expected, load_predictions
 from notebooks import all_notebooks
@@ -301,11 +303,26 @@ def test_the_claims_of_notebook_5_hold_in_its_stored_outputs():
         assert said in cell_with_id("05_training", notice).source
     (by_rate,) = outputs(cell_with_id("05_training", "rate-plot"), "stream")
     losses, active = ([float(x) for x in re.findall(rf"{name} ([\d.]+)", by_rate)] for name in ("loss", "end"))
-    assert losses[3] < losses[2] < 0.5 < losses[1] < losses[0] and abs(losses[4] - math.log(10)) < 0.05
+    assert losses[3] < losses[2] < 0.5 < losses[1] < losses[0] and losses[4] > math.log(10) - 0.05
     assert min(active[:4]) > 0.5 and active[4] < 0.1
     (lag,) = outputs(cell_with_id("05_training", "lag"), "stream")
     behind = [float(after) - float(before) for before, after in re.findall(r"([\d.]+)%.*?([\d.]+)%", lag)]
     assert len(behind) == 4 and min(behind[:2]) > 5 and abs(behind[3]) < 3
+    assert min(load_expected()["bands"]["test_acc"]["lowest"]) > 0.82, "the nearest mean is beaten in the first epoch"
+
+
+@pytest.mark.notebook_cells
+def test_what_notebook_5_says_of_other_seeds_holds_for_another(capsys):
+    """Its own cells with the seed 9: 32 images are learnt by heart, 0.3 is a good learning rate, and 1 kills `fc1`."""
+    names = {"SEED": 9, "BATCH_SIZE": 32, "train": engine.train, "loss_fn": nn.CrossEntropyLoss()}
+    names["progress_bar"] = progress_bar
+    for cell_id in ("start", "overfit", "rate-runs"):
+        source = cell_with_id("05_training", cell_id).source
+        exec(source.replace("(0.001, 0.01, 0.1, 0.3, 1.0)", "(0.3, 1.0)"), names)
+    assert re.search(r"step 150: accuracy 100.0%, loss 0.0", capsys.readouterr().out)
+    (good, good_shares), (bad, bad_shares) = names["runs"].values()
+    assert statistics.mean(good[-20:]) < 0.5 and good_shares[-1] > 0.5
+    assert statistics.mean(bad[-20:]) > math.log(10) - 0.05 and bad_shares[-1] < 0.1
 
 
 def test_the_claims_of_notebook_9_hold_in_the_stored_results():
@@ -314,6 +331,8 @@ def test_the_claims_of_notebook_9_hold_in_the_stored_results():
     runs = load_measured()["on_test"]
     improved = statistics.mean(run["accuracies"][-1] for run in runs["improved"])
     assert 0.18 < (1 - improved) / (1 - statistics.mean(load_expected()["final_test_acc"])) < 0.22, mend
+    for text in (cell_with_id("06_results", "summary").source, (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert "a fifth of the mistakes" in " ".join(text.split()), mend
     plain, fast, quick = ([run["seconds"][-1] for run in runs[name][:3]] for name in ("lesson", "fast", "improved"))
     assert 0.45 < statistics.median(map(operator.truediv, fast, plain)) < 0.58, mend
     assert statistics.median(quick) < statistics.median(fast), mend
@@ -395,6 +414,9 @@ def test_the_claims_of_notebook_6_hold_for_the_stored_runs():
     assert (is_right[:, :5000].mean(dim=1) < is_right[:, 5000:].mean(dim=1)).all(), f"the second half is easier: {mend}"
     first, second = printed_numbers("06_results", "halves", r": ([\d.]+)%")
     assert first < second, mend
+    accuracies = is_right.mean(dim=1)
+    upper = (accuracies > (accuracies.min() + accuracies.max()) / 2).double().mean()
+    assert 0.6 < upper < 0.9, f"most runs end in the upper half, a few low: {mend}"
     prose = cell_with_id("06_results", "vote-text").source
     matrices = [confusion_matrix(labels, row) for row in predictions]
     hardest = Counter((matrix.diag() / matrix.sum(dim=1)).argmin().item() for matrix in matrices)
@@ -440,7 +462,7 @@ def test_the_claims_of_notebook_8_hold_in_its_stored_outputs():
     moved = numbers("shift", r"(\d+) of 60")
     assert moved[0] - moved[1] <= 1 and moved[5] < 30, mend
     originals, prepared, raw = numbers("photos", r"  ([\d.]+)%")
-    assert abs(originals - prepared) < 2 and raw < 15, mend
+    assert abs(originals - prepared) < 2 and raw < 12, mend
     held_out, new_ways = (numbers("people", rf"^[^%]+ {column}") for column in (r"([\d.]+)%.+%.+%$", r".+ ([\d.]+)%$"))
     assert len(held_out) == 5 and max(held_out) - min(held_out) < 0.6 and new_ways[2] - new_ways[0] > 3, mend
     assert max(new_ways[4] - new_ways[3], held_out[4] - held_out[3]) < 0.5, f"thickness brings nothing: {mend}"
@@ -448,7 +470,7 @@ def test_the_claims_of_notebook_8_hold_in_its_stored_outputs():
     right = numbers("own-table", r"(\d+) of 20 right")
     assert len(right) == 2 and min(right) < 20, f"some are misread: {mend}"
     refused = numbers("refusal", r"refuses (\d+)%")
-    assert refused[0] > 3 * refused[3] and refused[:3] == sorted(refused[:3]), mend
+    assert 5.5 < refused[0] / refused[3] < 6.5 and refused[:3] == sorted(refused[:3]), mend
     assert numbers("doubt", r"^H +([\d.]+)%")[0] > 99 and numbers("doubt", r"^H .*?([\d.]+)%$")[0] < 12, mend
     (families,) = outputs(cell_with_id("08_your_own_digits", "families"), "stream")
     top = " ".join(families.splitlines()[:6])
