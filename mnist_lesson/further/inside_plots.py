@@ -308,7 +308,7 @@ def draw_learning(
 ) -> None:
     """Show how a network learnt: its filters, the logits of one image, and its accuracy at each snapshot.
 
-    In the chart of the accuracy the batches are to scale.
+    In the chart of the accuracy the batches are to scale, and a dotted line stands for guessing.
     `snapshots` are those of `train_with_snapshots`; `accuracies` (fractions, 0..1) and `logits`,
     (snapshots, 10), belong to them in their order. `label` is that of the image.
     Raises ValueError if there is not one accuracy and one row of logits for each snapshot.
@@ -362,5 +362,5 @@ def draw_learning(
     show(
         f"{number} columns, one for each number of trained batches: above, the filters of conv1 on one scale, below "
         f"them the logits of an image with the label {label}; at the bottom a line chart of the accuracy over the "
-        f"batches, to scale: {course}."
+        f"batches, to scale, with a dotted line at 10 % for guessing: {course}."
     )

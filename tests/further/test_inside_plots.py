@@ -305,7 +305,8 @@ def test_draw_learning(shown):
     assert [tick.get_text() for tick in axes[6].get_xticklabels()] == ["0", "2", "6"]
     assert [text.get_text() for text in axes[6].texts] == ["10.0 %", "25.0 %", "90.0 %", "guessing: 10 %"]
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == [str(number) for number in range(0, 32, 4)]
-    assert "10.0% after 0, 25.0% after 2, 90.0% after 6" in shown[0]
+    assert axes[6].lines[1].get_ydata() == [10, 10], "guessing"
+    assert "guessing: 10.0% after 0, 25.0% after 2, 90.0% after 6" in shown[0]
 
 
 def test_draw_learning_labels_no_two_places_that_lie_together(shown):
