@@ -20,7 +20,7 @@ from mnist_lesson.checks.nb01_setup import add_anywhere, device_of, seeded_numbe
 from mnist_lesson.checks.nb02_data import batch_count, count_classes, make_loaders, to_image
 from mnist_lesson.checks.nb03_visualisation import mean_image, stretch, to_picture, to_pictures
 from mnist_lesson.checks.nb04_model import build, conv_parameters, flat_size, probabilities, size_after
-from mnist_lesson.checks.nb05_step import train_step
+from mnist_lesson.checks.nb05_step import learn_by_heart, train_step
 from mnist_lesson.checks.nb05_training import accuracy, choose_rate, count_correct, cross_entropy, mean_loss
 from mnist_lesson.checks.nb06_results import best_epoch, interval, most_overconfident, precision, read_digit
 from mnist_lesson.checks.nb07_look_inside import contrast, fall_without, first_share, listen

@@ -1,4 +1,4 @@
-"""The self-checks of the exercises of notebook 05_training; that of 5.4, `train_step`, is in nb05_step.py."""
+"""The self-checks of the exercises of notebook 05_training; those of 5.4 and 5.7 are in nb05_step.py."""
 
 import dataclasses
 import math

@@ -298,6 +298,36 @@ def chooses_in_a_loop(rates, validate, test):
     return best, test(best)
 
 
+def by_heart(
+    order="zbs", first=0, more=0, ends=lambda right, labels: right == len(labels), result=lambda n, r, y: (n, r)
+):
+    """A function that learns a batch by heart: `first` steps without looking, and up to `max_steps + more`."""
+
+    def learn_by_heart(model, loss_fn, optimizer, images, labels, max_steps):
+        steps = 0
+        while True:
+            logits = model(images)
+            right = (logits.argmax(1) == labels).sum().item()
+            if steps >= first and (ends(right, labels) or steps >= max_steps + more):
+                return result(steps, right, labels)
+            step_in_order(order)(model, loss_fn, optimizer, images, labels)
+            steps += 1
+
+    return learn_by_heart
+
+
+def counts_before_the_step(model, loss_fn, optimizer, images, labels, max_steps):
+    for steps in range(1, max_steps + 1):
+        logits = model(images)
+        right = (logits.argmax(1) == labels).sum().item()
+        optimizer.zero_grad()
+        loss_fn(logits, labels).backward()
+        optimizer.step()
+        if right == len(labels):
+            break
+    return steps, right
+
+
 WRONG = [
     ("cross_entropy", lambda x, y: F.cross_entropy(x, y, reduction="sum"), "sum over the batch"),
     ("cross_entropy", lambda x, y: x.log_softmax(1)[range(len(y)), y].mean(), "sign"),
@@ -381,6 +411,23 @@ WRONG = [
     ("choose_rate", rounds, "the validation accuracies"),
     ("choose_rate", sorts_the_rates, "changes what it was given"),
     ("choose_rate", keeps_accuracies_of_former_calls, "any of them may be the best"),
+    ("learn_by_heart", by_heart("bs"), "added to the one before"),
+    ("learn_by_heart", by_heart("zsb"), "Nothing is learnt"),
+    ("learn_by_heart", by_heart("zb"), "Nothing is learnt"),
+    ("learn_by_heart", by_heart("zbss"), "should be"),
+    ("learn_by_heart", by_heart(ends=lambda right, labels: False), "You always take"),
+    ("learn_by_heart", by_heart(ends=lambda right, labels: right >= len(labels) - 1), "misread"),
+    ("learn_by_heart", by_heart(first=1), "from the start"),
+    ("learn_by_heart", by_heart(more=1), "one step more than"),
+    ("learn_by_heart", by_heart(more=-1), "too early"),
+    ("learn_by_heart", by_heart(more=10**3), "what if that is not enough"),
+    ("learn_by_heart", by_heart(result=lambda n, right, labels: (n, right / len(labels))), "not a fraction"),
+    ("learn_by_heart", by_heart(result=lambda n, right, labels: (right, n)), "First the steps"),
+    ("learn_by_heart", by_heart(result=lambda n, right, labels: (n + 1, right)), "one step too many"),
+    ("learn_by_heart", by_heart(result=lambda n, right, labels: n), "2 values were expected"),
+    ("learn_by_heart", counts_before_the_step, "from before the step"),
+    ("learn_by_heart", lambda model, _, *others: by_heart()(model, F.cross_entropy, *others), "that you are given"),
+    ("learn_by_heart", torch.no_grad()(by_heart()), "computed while PyTorch records"),
 ]
 
 RIGHT = {
@@ -414,6 +461,11 @@ RIGHT = {
         "one line, as a list": chooses_in_one_line,
         "NumPy": chooses_with_numpy,
         "a loop from the end": chooses_in_a_loop,
+    },
+    "learn_by_heart": {
+        "a loop": by_heart(),
+        "tensors": by_heart(result=lambda n, right, labels: torch.tensor([n, right]).unbind()),
+        "eval mode": lambda model, *others: by_heart()(model.eval(), *others),
     },
 }
 

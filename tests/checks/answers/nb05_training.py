@@ -1,15 +1,17 @@
 """Answers to the exercises of notebook 5, right and wrong, written from their texts alone."""
 
 import copy
+import itertools
 import math
 import statistics
-from collections import Counter
+from collections import Counter, namedtuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam
+from torch.utils.data import DataLoader, TensorDataset
 
 NORM, DROPOUT = (nn.BatchNorm1d, nn.BatchNorm2d), (nn.Dropout, nn.Dropout2d)
 from answers.common import repeats_first
@@ -199,6 +201,192 @@ def with_test(rate, test):
     return rate, test(rate)
 
 
+# Exercise 5.7
+
+
+def by_heart(
+    model,
+    loss_fn,
+    optimizer,
+    images,
+    labels,
+    max_steps,
+    step=train_step,
+    count=count_correct,
+    done=lambda counts, losses, n: counts[-1] == n,
+    most=lambda max_steps: max_steps,
+    result=lambda counts, losses, n: (len(losses), counts[-1]),
+):
+    """Right as it is; the settings are ways to go wrong, and some other ways to do it right."""
+    losses, counts = [], [count(model(images).detach(), labels)]
+    while not done(counts, losses, len(labels)) and len(losses) < most(max_steps):
+        losses.append(step(model, loss_fn, optimizer, images, labels))
+        counts.append(count(model(images).detach(), labels))
+    return result(counts, losses, len(labels))
+
+
+def heart(**settings):
+    return lambda *given: by_heart(*given, **settings)
+
+
+def heart_one_pass(model, loss_fn, optimizer, images, labels, max_steps):
+    steps = 0
+    while True:
+        logits = model(images)
+        correct = (logits.argmax(1) == labels).sum().item()
+        if correct == len(labels) or steps == max_steps:
+            return steps, correct
+        optimizer.zero_grad()
+        loss_fn(logits, labels).backward()
+        optimizer.step()
+        steps += 1
+
+
+def heart_in_for_loop(model, loss_fn, optimizer, images, labels, max_steps):
+    for steps in range(max_steps + 1):
+        with torch.no_grad():
+            correct = (model(images).argmax(dim=1) == labels).sum()
+        if correct == len(labels) or steps == max_steps:
+            break
+        optimizer.zero_grad(set_to_none=False)
+        loss = loss_fn(model(images), labels)
+        loss.backward()
+        optimizer.step()
+    return torch.tensor(steps), correct
+
+
+def heart_recursive(model, loss_fn, optimizer, images, labels, max_steps):
+    logits = model(images)
+    if max_steps == 0 or torch.equal(logits.argmax(dim=1), labels):
+        return 0, count_correct(logits, labels)
+    model.zero_grad()
+    loss_fn(logits, labels).backward()
+    optimizer.step()
+    steps, correct = heart_recursive(model, loss_fn, optimizer, images, labels, max_steps - 1)
+    return steps + 1, correct
+
+
+def heart_in_eval_mode(model, loss_fn, optimizer, images, labels, max_steps, back=True):
+    """Counts in eval mode; `back` says whether the mode from before comes back at the end."""
+    was_training, steps = model.training, 0
+    while True:
+        model.eval()
+        with torch.inference_mode():
+            correct = count_correct(model(images), labels)
+        if back or (correct < len(labels) and steps < max_steps):
+            model.train(was_training)
+        if correct == len(labels) or steps >= max_steps:
+            return [steps, correct]
+        train_step(model, loss_fn, optimizer, images, labels)
+        steps += 1
+
+
+def heart_numpy(model, loss_fn, optimizer, images, labels, max_steps):
+    truth = labels.numpy()
+    right = model(images).detach().numpy().argmax(axis=1) == truth
+    steps = np.int64(0)
+    while not right.all() and steps < max_steps:
+        for weight in model.parameters():
+            weight.grad = None
+        loss_fn(model(images), labels).backward()
+        optimizer.step()
+        right = model(images).detach().numpy().argmax(axis=1) == truth
+        steps += 1
+    return [steps, np.sum(right)]
+
+
+def heart_with_loader(model, loss_fn, optimizer, images, labels, max_steps):
+    batches, steps = DataLoader(TensorDataset(images, labels), batch_size=len(images), shuffle=True), 0
+    while count_correct(model(images), labels) != len(labels) and steps != max_steps:
+        for x, y in batches:
+            train_step(model, loss_fn, optimizer, x, y)
+            steps += 1
+    return steps, count_correct(model(images), labels)
+
+
+def heart_counted_by_optimizer(model, loss_fn, optimizer, images, labels, max_steps):
+    taken = []
+    handle = optimizer.register_step_post_hook(lambda *given: taken.append(1))
+    counts = itertools.islice(heart_counts(model, loss_fn, optimizer, images, labels), max_steps + 1)
+    correct = list(counts)[-1]
+    handle.remove()
+    return len(taken), correct
+
+
+def heart_counts(model, loss_fn, optimizer, images, labels):
+    yield (correct := count_correct(model(images), labels))
+    while correct < len(labels):
+        train_step(model, loss_fn, optimizer, images, labels)
+        yield (correct := count_correct(model(images), labels))
+
+
+def heart_with_records(model, loss_fn, optimizer, images, labels, max_steps):
+    """Keeps records of more than it needs: losses, also after the last step, and all logits."""
+    x, y, records = images.clone(), labels.clone(), []
+    for _ in range(max_steps + 1):
+        optimizer.zero_grad()
+        logits = model(x)
+        loss = loss_fn(logits, y)
+        loss.backward()
+        records.append((logits.tolist(), loss.item()))
+        if len(records) > max_steps or all((logits.argmax(dim=1) == y).tolist()):
+            optimizer.zero_grad()
+            break
+        optimizer.step()
+    read = [row.index(max(row)) == label for row, label in zip(records[-1][0], y.tolist())]
+    return namedtuple("Learned", "steps correct")(len(records) - 1, sum(read))
+
+
+def heart_batches(size):
+    """Many steps, each with a few images only, and counted as one."""
+    return lambda m, f, o, x, y: [train_step(m, f, o, *xy) for xy in zip(x.split(size), y.split(size))][-1]
+
+
+def heart_wrong_images(m, f, o, x, y):
+    wrong = m(x).argmax(dim=1) != y
+    return train_step(m, f, o, x[wrong], y[wrong])
+
+
+def heart_ever_right(*given):
+    known = set()
+    note = lambda x, y: known.update((x.argmax(dim=1) == y).nonzero()[:, 0].tolist()) or len(known)
+    return by_heart(*given, count=note)
+
+
+def heart_of_copy(model, loss_fn, optimizer, *given, learner=by_heart):
+    model, optimizer = copy.deepcopy((model, optimizer))
+    return learner(model, loss_fn, optimizer, *given)
+
+
+def heart_cheat(model, loss_fn, optimizer, images, labels, max_steps):
+    classes = model(images).shape[1]
+    model.forward = lambda x: F.one_hot(labels, classes).float()
+    return min(max_steps, 1), len(labels)
+
+
+def heart_first_loop(model, loss_fn, optimizer, images, labels, max_steps):
+    """The usual loop of a beginner: a step first, then a look."""
+    for step in range(max_steps):
+        train_step(model, loss_fn, optimizer, images, labels)
+        correct = count_correct(model(images), labels)
+        if correct == len(labels):
+            break
+    return step + 1, correct
+
+
+def heart_looks_at_old_logits(model, loss_fn, optimizer, images, labels, max_steps):
+    """One pass for look and step, but the look comes after the step and shows the model from before."""
+    steps = correct = 0
+    while steps < max_steps and correct < len(labels):
+        optimizer.zero_grad()
+        logits = model(images)
+        loss_fn(logits, labels).backward()
+        optimizer.step()
+        steps += 1
+        correct = count_correct(logits, labels)
+    return steps, correct
+
+
 RIGHT = {
     "cross_entropy": {
         "logsumexp": lambda x, y: losses(x, y).mean(),
@@ -248,6 +436,20 @@ RIGHT = {
         "pairs": lambda rates, v, test: with_test(max((v(rate), rate) for rate in rates)[1], test),
         "a sorted copy": lambda rates, v, test: with_test(sorted(rates, key=v)[-1], test),
         "a dictionary": lambda rates, v, test: with_test(Counter({r: v(r) for r in rates}).most_common()[0][0], test),
+    },
+    "learn_by_heart": {
+        "one pass for look and step": heart_one_pass,
+        "for loop, tensors, gradients of 0": heart_in_for_loop,
+        "recursion, model.zero_grad": heart_recursive,
+        "eval mode for the look, a list": heart_in_eval_mode,
+        "stays in eval mode": lambda *given: heart_in_eval_mode(*given, back=False),
+        "NumPy": heart_numpy,
+        "a loader that shuffles": heart_with_loader,
+        "generator, hook of the optimizer": heart_counted_by_optimizer,
+        "records, copies, backward once more": heart_with_records,
+        "a closure": heart(step=step_with_closure),
+        "autograd.grad": heart(step=step_without_backward),
+        "train for the step, eval for the look": heart(step=Step("train", *USUAL, "eval")),
     },
 }
 
@@ -384,5 +586,45 @@ WRONG = {
         "turns the list round": then(choose_rate, lambda rates, validate, test: rates.reverse()),
         "takes a rate out of the list": then(choose_rate, lambda rates, validate, test: rates.pop()),
         "repeats the first result": repeats_first(choose_rate),
+    },
+    "learn_by_heart": {
+        "a step even if all are right": heart(done=lambda c, l, n: l and c[-1] == n),
+        "a step first, fails if none is allowed": heart_first_loop,
+        "a step too many": heart(most=lambda n: n + 1),
+        "a step too few": heart(most=lambda n: n - 1),
+        "one more step when all are right": heart(done=lambda c, l, n: n in c[:-1]),
+        "number of the last step from 0": heart(result=lambda c, l, n: (max(len(l) - 1, 0), c[-1])),
+        "does not stop, but tells when it was done": heart(
+            done=lambda c, l, n: False, result=lambda c, l, n: (c.index(n) if n in c else len(l), c[-1])
+        ),
+        "forgets max_steps": heart(most=lambda n: 500),
+        "goes on counting in later calls": lambda *given, past=[]: (
+            past.append(by_heart(*given)) or (sum(steps for steps, correct in past), past[-1][1])
+        ),
+        "looks at old logits": heart_looks_at_old_logits,
+        "stops at 90 percent": heart(done=lambda c, l, n: c[-1] >= 0.9 * n),
+        "stops at a loss below 0.1": heart(done=lambda c, l, n: l and l[-1] < 0.1),
+        "stops when the loss rises": heart(done=lambda c, l, n: c[-1] == n or len(l) > 1 and l[-1] > l[-2]),
+        "stops when no more become right": heart(done=lambda c, l, n: c[-1] == n or l and c[-1] <= c[-2]),
+        "stops when fewer are right": heart(done=lambda c, l, n: c[-1] == n or l and c[-1] < c[-2]),
+        "old gradients count": heart(step=Step("loss", "backward", "step")),
+        "no optimizer step": heart(step=Step("zero_grad", "loss", "backward")),
+        "step before backward": heart(step=Step("loss", "step", "zero_grad", "backward")),
+        "forgets momentum": heart(step=Step("forget", *USUAL)),
+        "only images that are still wrong": heart(step=heart_wrong_images),
+        "batches of four": heart(step=heart_batches(4)),
+        "its own loss": heart(step=lambda m, f, o, x, y: train_step(m, F.cross_entropy, o, x, y)),
+        "an optimizer without its model": lambda m, *given: by_heart(copy.deepcopy(m), *given),
+        "a fraction": heart(result=lambda c, l, n: (len(l), c[-1] / n)),
+        "claims that all are right": heart(result=lambda c, l, n: (len(l), n)),
+        "best count": heart(result=lambda c, l, n: (len(l), max(c))),
+        "once right, always right": heart_ever_right,
+        "swapped": heart(result=lambda c, l, n: (c[-1], len(l))),
+        "only the steps": heart(result=lambda c, l, n: len(l)),
+        "repeats the first result": repeats_first(by_heart),
+        "learns outside the weights": heart_cheat,
+        "changes the learning rate": then(by_heart, lambda m, f, o, *given: o.param_groups[0].update(lr=0.001234)),
+        "one step more afterwards": then(by_heart, lambda *given: train_step(*given[:5])),
+        "trains a copy": heart_of_copy,
     },
 }
