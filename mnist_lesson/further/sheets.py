@@ -18,6 +18,7 @@ from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, Pic
 MOST_PIECES = 5_000  # of ink on a sheet: more is a texture
 BATCH = 32  # images that the network reads at once
 MOST_CUTS = 6  # that are tried in a piece
+MOST_CUT_PIECES = 50  # of a sheet: the rest of a texture or a bad grid is left unread, or that would take seconds
 SMALL_DIGIT = 24  # pixels in height
 LEAST_SURE = 0.35  # the probability of a digit, or it is not read
 LEAST_SURE_AT_EDGE = 0.9  # of the picture, where a hand may be
@@ -56,14 +57,17 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
     lines = _lines(digits, height)
     rises = map(_rise, lines)
     in_order = [(number, mark, rise) for number, (line, rise) in enumerate(zip(lines, rises)) for mark in line]
-    in_order += [(_nearest_line(mark, lines), mark, 0.0) for mark in others]
+    in_order += [(number, mark, 0.0) for number, mark in zip(_nearest_lines(others, lines), others)]
     crops = [_crop(ink, pieces, mark) for _, mark, _ in in_order]
     images = [_fitted(crop, angle) for crop, (_, _, angle) in zip(crops, in_order)]
     model = copy.deepcopy(model).to(memory_format=torch.channels_last)  # a third of the time, and the same results
-    found = []
+    found, cut_pieces = [], 0
     for (line, mark, angle), crop, image, (digit, p) in zip(in_order, crops, images, _read(images, model)):
         may_be_digit = len(found) < len(digits)
-        parts = _parts(crop, p, height, angle, model) if may_be_digit else []
+        may_touch = may_be_digit and _may_touch(crop, p, height)
+        cut_pieces += may_touch
+        may_be_digit &= cut_pieces <= MOST_CUT_PIECES or not may_touch
+        parts = _parts(crop, p, height, angle, model) if may_be_digit and may_touch else []
         if parts and (not mark["at edge"] or min(p for *_, p in parts) >= LEAST_SURE_AT_EDGE):
             found.append([Found(_moved(box, mark["box"]), line, *part) for box, *part in parts])
         else:
@@ -209,10 +213,13 @@ def _rise(line: list[dict]) -> float:
     return angle if abs(angle) > 4 else 0.0
 
 
-def _nearest_line(mark: dict, lines: list[list[dict]]) -> int:
-    x, y = _middle(mark)
-    away = [min((math.dist(_middle(digit), (x, y))) for digit in line) for line in lines]
-    return int(np.argmin(away)) if away else 0
+def _nearest_lines(marks: list[dict], lines: list[list[dict]]) -> list[int]:
+    """Return for each mark the number of the line that has the nearest digit."""
+    middles = np.array([_middle(digit) for line in lines for digit in line])
+    numbers = [number for number, line in enumerate(lines) for _ in line]
+    if not numbers:
+        return [0] * len(marks)
+    return [numbers[np.square(middles - _middle(mark)).sum(axis=1).argmin()] for mark in marks]
 
 
 # Digits that touch
@@ -239,16 +246,19 @@ def _read(images: list[torch.Tensor], model: nn.Module) -> list[tuple[int, float
     return list(zip(digits.tolist(), p.tolist()))
 
 
+def _may_touch(crop: np.ndarray, whole: float, height: float) -> bool:
+    """Is a piece of ink so wide that it may be several digits? A little width does not count if the network is sure."""
+    high, wide = crop.shape
+    return wide >= 0.75 * max(high, height) and (wide >= 1.2 * height or whole <= 0.9)
+
+
 def _parts(crop: np.ndarray, whole: float, height: float, angle: float, model: nn.Module) -> list[tuple]:
     """Return the digits of a wide piece of ink, if it is several that touch: (box, image, digit, probability) of each.
 
     The piece is cut at all places where a cut crosses little ink, upright and leaning. Of all ways to cut, the best is
     the one whose least sure digit is surest. It is taken if the network is surer of each part than of the whole.
     """
-    high, wide = crop.shape
-    if wide < 0.75 * max(high, height) or (wide < 1.2 * height and whole > 0.9):
-        return []
-    best, parts = whole if wide < 1.6 * height else min(whole, 0.9), []
+    best, parts = whole if crop.shape[1] < 1.6 * height else min(whole, 0.9), []
     ways = [_cut(crop, lean) for lean in (-0.35, 0, 0.35)]
     images = [_fitted(piece, angle) for _, pieces in ways for _, piece in pieces.values()]
     results = zip(images, _read(images, model) if images else [])

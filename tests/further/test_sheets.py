@@ -258,6 +258,14 @@ def test_digits_that_touch_are_parted(text, step, reader):
         assert len(sheets._marks_of(picture)[3]) < len(text), "or this test shows nothing"
 
 
+def test_only_so_many_wide_pieces_of_a_sheet_are_cut_and_the_rest_is_not_read(reader, monkeypatch):
+    """A texture, or a grid that was not recognised, has hundreds: to try all cuts would take many seconds."""
+    three_lines = on_paper(np.concatenate([written("38", 130, step=0.65)] * 3))
+    assert [mark.digit for mark in read_sheet(three_lines, reader)[1]] == [3, 8, 3, 8, 3, 8]
+    monkeypatch.setattr(sheets, "MOST_CUT_PIECES", 2)
+    assert [mark.digit for mark in read_sheet(three_lines, reader)[1]] == [3, 8, 3, 8, None]
+
+
 def test_parts_have_their_own_boxes(reader):
     _, found = read_sheet(on_paper(written("338", 130, step=0.66)), reader)
     assert [mark.digit for mark in found] == [3, 3, 8]
