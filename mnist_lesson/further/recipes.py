@@ -31,7 +31,8 @@ from mnist_lesson.stored import STORED_DIR
 
 Data = tuple[torch.Tensor, torch.Tensor]  # images and labels
 
-# Mean and standard deviation of all pixels of the training images: notebook 09 computes them.
+# Mean and standard deviation of all pixels of the training images: notebook 09 computes them. Without the held-out
+# images they differ by less than 0.0001.
 MEAN, STD = 0.1307, 0.3081
 
 
@@ -66,7 +67,8 @@ CLASSIC = Recipe(
     average=0.99,
 )
 IMPROVED = replace(CLASSIC, muon=True, learn_rate=0.02, weight_decay=0.1, shares=(1, 0.6, 0.3, 0.3, 0.3))
-ONE_EPOCH = replace(IMPROVED, epochs=1, shares=())
+# One epoch, and only four fifths of the images: the quickest that stays well above 99 %.
+ONE_EPOCH = replace(IMPROVED, epochs=1, shares=(0.8,))
 
 
 class PoolFirstCNN(CNN):
@@ -113,7 +115,7 @@ def random_batches(size: int, batch_size: int) -> tuple[torch.Tensor, ...]:
 def choose_images(losses: torch.Tensor, share: float) -> torch.Tensor:
     """Return the numbers of the images for an epoch, in random order: a share (0..1) of them, each at most once.
 
-    `losses`, (N,), are those of each image when it was last seen. The chance of an image is in proportion to its loss.
+    `losses`, (N,), are those of each image when it was last seen. At each draw, its chance is in proportion to it.
     """
     if share == 1:
         return torch.randperm(len(losses), device=losses.device)

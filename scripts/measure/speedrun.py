@@ -9,7 +9,7 @@ the model wants normalised images (without it: no).
 The rule: your recipe and the lesson's own take turns on this machine, with the same five seeds. The seconds of the
 whole training count, and the networks that come out must read at least 99.0 % of the 5,000 held-out images, in the mean
 over the seeds. So it is no use to stop at a lucky moment; a recipe that gets there earlier wants fewer epochs. The
-lesson's own is ONE_EPOCH, the quickest of its recipes that gets there.
+lesson's own is ONE_EPOCH with all images: four fifths of these 55,000 would be too close to the mark.
 
 `fit_recipe` tests after each epoch, which does not count. `fit` counts from start to end, and never gets the held-out
 images. Read from the model are its weights alone, in a fresh network of the lesson. No test image is looked at.
@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -34,7 +35,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (0, 1)]  # t
 from contestants import ENOUGH
 from install import use_lesson_python
 
-SEEDS = range(300, 305)  # no recipe of the lesson was chosen with these
+SEEDS = range(400, 405)  # no recipe of the lesson was chosen with these
 OWN = "the lesson's own"
 
 
@@ -79,7 +80,7 @@ def train_once(path: Path | None, seed: int) -> tuple[float, float]:
     from mnist_lesson.further import recipes
 
     network = recipes.PoolFirstCNN()  # made before the file is read, which may replace it
-    recipe, fit = read_recipe(path) if path else (recipes.ONE_EPOCH, None)
+    recipe, fit = read_recipe(path) if path else (replace(recipes.ONE_EPOCH, shares=()), None)
     train_data, held_data = recipes.hold_out(*recipes.load_tensors(train=True))
     device = choose_device()
     torch.manual_seed(seed)

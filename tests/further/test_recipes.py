@@ -92,6 +92,8 @@ def test_the_tensors_are_what_the_data_set_yields(mnist):
 def test_mean_and_standard_deviation_are_those_of_the_training_images(mnist):
     images, _ = mnist
     assert (images.mean().item(), images.std().item()) == pytest.approx((MEAN, STD), abs=5e-5)
+    (without_held_out, _), _ = hold_out(*mnist)
+    assert (without_held_out.mean().item(), without_held_out.std().item()) == pytest.approx((MEAN, STD), abs=1e-4)
 
 
 def test_pooling_first_is_the_same_function_with_the_same_gradients(few):
@@ -621,7 +623,7 @@ def test_the_improved_recipe_sees_each_image_two_and_a_half_times():
     assert IMPROVED.epochs == LESSON.epochs == len(IMPROVED.shares)
     assert IMPROVED.shares[0] == 1, "or images that were never seen would count as hard"
     assert sum(IMPROVED.shares) == pytest.approx(2.5)
-    assert ONE_EPOCH.epochs == 1 and not ONE_EPOCH.shares
+    assert ONE_EPOCH.epochs == 1 and ONE_EPOCH.shares == (0.8,)
 
 
 @pytest.mark.parametrize("epochs", [0, -1, 2.5])

@@ -14,8 +14,8 @@ def test_a_round_that_never_got_there_counts_as_the_longest(values, expected):
 @pytest.fixture
 def medians():
     rows = {name: {"seconds an epoch": 2.0, "peak memory in MB": 100} for name in bench.CONTESTANTS}
-    rows["improved"] |= {"seconds in all": 4.0, "seconds to 99 %": 3.0}
-    rows["one epoch"] |= {"seconds in all": 1.0, "seconds to 99 %": None}
+    rows["improved"] |= {"seconds in all": 4.0, "seconds to 99 %": 5.0}
+    rows["one epoch"] |= {"seconds in all": 1.0, "seconds to 99 %": 3.0}
     rows["example"]["seconds an epoch"] = 15.0
     rows["example, fast"] |= {"seconds to 99 %": 30.0, "epochs to 99 %": 4}
     return rows

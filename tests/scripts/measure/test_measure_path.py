@@ -197,6 +197,18 @@ def test_the_variations_are_written_with_what_was_replaced(written):
     assert written["what"] and written["date"] and written["environment"]["PyTorch"] == torch.__version__
 
 
+def test_single_epochs_are_tried_with_fewer_images_and_one_of_them_was_chosen(written):
+    written, runs = written
+    tried = measure_path.single_epochs()
+    assert recipes.ONE_EPOCH in tried.values()
+    for entry, (share, recipe) in zip(written["one epoch"]["shares"], tried.items(), strict=True):
+        assert (entry["share"], recipe) == (share, replace(IMPROVED, epochs=1, shares=(share,)))
+        asked = [run for run in runs if run[0] == f"one epoch, share {share}"]
+        assert [(seed, given) for _, seed, given, _ in asked] == [(seed, recipe) for seed in measure_path.SEEDS]
+        assert [run["seed"] for run in entry["runs"]] == list(measure_path.SEEDS)
+    assert written["one epoch"]["date"] and written["one epoch"]["environment"]["PyTorch"] == torch.__version__
+
+
 def test_no_two_runs_are_kept_in_the_same_file(written):
     """measure_recipes.py keeps its own in the same folder."""
     _, runs = written
