@@ -14,6 +14,11 @@ from mnist_lesson.checks.compare import CLEAR, Hint, compare, draw_until
 from mnist_lesson.checks.judge import exercise
 from mnist_lesson.checks.models import summed_up
 
+NOT_RECORDED = (
+    "`backward` is called on something that was not recorded. It must be the loss itself, computed while PyTorch "
+    "records."
+)
+
 
 @dataclasses.dataclass(repr=False)
 class _Training:
@@ -32,6 +37,11 @@ class _Training:
         return f"{self.what} one step for each of {len(self.batches)} batches with {kinds}"
 
 
+def _flat_weights(model: nn.Module) -> torch.Tensor:
+    """Return all weights of a model in one row, (N,)."""
+    return torch.cat([weight.detach().flatten() for weight in model.parameters()])
+
+
 def _step(model: nn.Module, loss_fn: Callable, optimizer: Optimizer, images, labels, calls="zero backward step"):
     """Take the right step, or make other calls in another order, and return the loss from before."""
     loss = loss_fn(model(images), labels)
@@ -45,8 +55,7 @@ def _step(model: nn.Module, loss_fn: Callable, optimizer: Optimizer, images, lab
     "5.4",
     "Logits, loss, then the three calls. The section 'One step by hand' says in which order, and why.",
     errors={
-        "does not require grad": "`backward` is called on something that was not recorded. It must be the loss itself, "
-        "computed while PyTorch records.",
+        "does not require grad": NOT_RECORDED,
         "'float' object has no attribute 'backward'": "`.item()` makes a mere number of the loss, and `backward` needs "
         "the loss itself: that call comes last.",
         "'NoneType' object has no attribute 'zero_'": "Before the first `backward` a weight has no gradient, its "
@@ -79,7 +88,7 @@ def train_step(answer: Callable) -> None:
 
         def after(training):
             _take_steps(step, training)
-            return torch.cat([weight.detach().flatten() for weight in training.model.parameters()])
+            return _flat_weights(training.model)
 
         return after
 
@@ -165,16 +174,13 @@ class _OneBatch:
 
     def __repr__(self) -> str:
         kind = type(self.optimizer).__name__
-        return f"{self.what} a batch of {len(self.labels)} images, {kind} and `max_steps` = {self.max_steps}"
+        return f"{self.what} a batch of {len(self.labels)} images, {kind} and `max_steps` = {self.max_steps},"
 
 
 @exercise(
     "5.7",
     "Count the right answers first. Is the loop at its end? If not, one training step, and again.",
-    errors={
-        "does not require grad": "`backward` is called on something that was not recorded. It must be the loss itself, "
-        "computed while PyTorch records.",
-    },
+    errors={"does not require grad": NOT_RECORDED},
     may_change=("mode", "weights", "gradients", "buffers", "optimizer state"),
 )
 def learn_by_heart(answer: Callable) -> None:
@@ -186,7 +192,7 @@ def learn_by_heart(answer: Callable) -> None:
 
         def after(one):
             learn(one)
-            return torch.cat([weight.detach().flatten() for weight in one.model.parameters()])
+            return _flat_weights(one.model)
 
         return after
 
@@ -232,7 +238,7 @@ def learn_by_heart(answer: Callable) -> None:
             with_calls("backward step"),
             "Each gradient is added to the one before: delete the old one before each `backward`.",
         ),
-        (with_calls("zero backward"), "Nothing is learnt: is there a `step` for each `backward`?"),
+        (with_calls("zero backward"), "Nothing is learnt: is there a `step`, and does it find gradients then?"),
         (never_ends_early, "You always take `max_steps` steps: stop as soon as all images are read correctly."),
         (
             looks_before_the_step,
@@ -273,7 +279,7 @@ def learn_by_heart(answer: Callable) -> None:
     ]
     in_secret = [(weights(mistake), hint) for mistake, hint in in_secret]
     compare(called, _draw_batches, _learn, mistakes)
-    compare(weights(called), lambda: [(_draw_summed("the weights after"),)], weights(_learn), in_secret)
+    compare(weights(called), lambda: [(_draw_summed("the weights with"),)], weights(_learn), in_secret)
 
 
 def _count_right(one: _OneBatch) -> int:
@@ -301,11 +307,11 @@ def _learn(one: _OneBatch, *mistakes) -> tuple[int, int]:
 
 def _draw_batches() -> list[tuple[_OneBatch]]:
     """Draw batches that are learnt by heart after some steps, one that is known, and some stopped before the end."""
-    plain = draw_until(lambda: _draw_batch("with", nn.CrossEntropyLoss(), SGD, lr=0.3), _unclear)
-    adam = draw_until(lambda: _draw_batch("with", nn.CrossEntropyLoss(), Adam, lr=0.03), _unclear)
+    plain = draw_until(lambda: _draw_batch("the numbers with", nn.CrossEntropyLoss(), SGD, lr=0.3), _unclear)
+    adam = draw_until(lambda: _draw_batch("the numbers with", nn.CrossEntropyLoss(), Adam, lr=0.03), _unclear)
     # All pixels are bright, which is hard to learn: some images are misread again on the way.
     with_falls = draw_until(
-        lambda: _draw_batch("with", nn.CrossEntropyLoss(), SGD, brightness=2, lr=0.3, momentum=0.9),
+        lambda: _draw_batch("the numbers with", nn.CrossEntropyLoss(), SGD, brightness=2, lr=0.3, momentum=0.9),
         lambda one: _unclear(one) or ("" if _first_fall(one) else "the number of right answers never falls"),
     )
     known = copy.deepcopy(plain)
@@ -314,7 +320,7 @@ def _draw_batches() -> list[tuple[_OneBatch]]:
     limits.append((with_falls, _first_fall(with_falls)))
     stopped = [dataclasses.replace(one, max_steps=limit) for one, limit in limits]
     # Copies, since none may share its model with another.
-    return [(copy.deepcopy(one),) for one in [_draw_summed("with"), with_falls, known, *stopped]]
+    return [(copy.deepcopy(one),) for one in [_draw_summed("the numbers with"), with_falls, known, *stopped]]
 
 
 def _draw_summed(what: str) -> _OneBatch:

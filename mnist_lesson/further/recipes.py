@@ -67,7 +67,7 @@ CLASSIC = Recipe(
     average=0.99,
 )
 IMPROVED = replace(CLASSIC, muon=True, learn_rate=0.02, weight_decay=0.1, shares=(1, 0.6, 0.3, 0.3, 0.3))
-# One epoch, and only four fifths of the images: the quickest that stays well above 99 %.
+# Four fifths of the images, once: less time, little less accuracy on the held-out images.
 ONE_EPOCH = replace(IMPROVED, epochs=1, shares=(0.8,))
 
 

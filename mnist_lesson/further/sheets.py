@@ -18,7 +18,7 @@ from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, Pic
 MOST_PIECES = 5_000  # of ink on a sheet: more is a texture
 BATCH = 32  # images that the network reads at once
 MOST_CUTS = 6  # that are tried in a piece
-MOST_CUT_PIECES = 50  # of a sheet: the rest of a texture or a bad grid is left unread, or that would take seconds
+MOST_CUT_PIECES = 50  # of a sheet, since all cuts of a texture or a bad grid would take seconds
 SMALL_DIGIT = 24  # pixels in height
 LEAST_SURE = 0.35  # the probability of a digit, or it is not read
 LEAST_SURE_AT_EDGE = 0.9  # of the picture, where a hand may be
@@ -48,6 +48,7 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
     """Return the grey sheet, (H, W), and all that was found on it, line by line and from left to right.
 
     What is too small or too large to be a digit, such as a dash or a pencil, is found but not read: its digit is None.
+    So is a wide piece after the first MOST_CUT_PIECES of a sheet.
     Left out are specks, printed lines, and the rims of tables, hands and shadows.
     Raises ValueError as `prepare` does, and if there are too many pieces of ink to be digits.
     """
@@ -66,8 +67,9 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
         may_be_digit = len(found) < len(digits)
         may_touch = may_be_digit and _may_touch(crop, p, height)
         cut_pieces += may_touch
-        may_be_digit &= cut_pieces <= MOST_CUT_PIECES or not may_touch
-        parts = _parts(crop, p, height, angle, model) if may_be_digit and may_touch else []
+        parts = _parts(crop, p, height, angle, model) if may_touch and cut_pieces <= MOST_CUT_PIECES else []
+        if may_touch and cut_pieces > MOST_CUT_PIECES:
+            may_be_digit = crop.shape[1] < 1.2 * height
         if parts and (not mark["at edge"] or min(p for *_, p in parts) >= LEAST_SURE_AT_EDGE):
             found.append([Found(_moved(box, mark["box"]), line, *part) for box, *part in parts])
         else:

@@ -171,7 +171,7 @@ def main() -> int:
     result = {
         "what": "accuracies on 5,000 held-out training images, after each epoch. Steps of the path: sweep: at the "
         "learning rates that were tried; runs: other seeds, at the best of these rates. variation: the last step with "
-        "one change",
+        "one change. one epoch: the last step for one epoch with a share of the images, with a date of its own",
         "date": date.today().isoformat(),
         "environment": environment(),
         "path": [entry for entry in entries if "change" in entry],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from answers.nb05_training import step_with_closure
+from answers.nb05_training import heart, heart_of_copy, step_with_closure, then, train_step
 from verdicts import expect_hint, expect_solved, numbers_tried, typical_mistakes
 
 
@@ -414,7 +414,7 @@ WRONG = [
     ("learn_by_heart", by_heart("bs"), "added to the one before"),
     ("learn_by_heart", by_heart("zsb"), "Nothing is learnt"),
     ("learn_by_heart", by_heart("zb"), "Nothing is learnt"),
-    ("learn_by_heart", by_heart("zbss"), "should be"),
+    ("learn_by_heart", by_heart("zbss"), "For the numbers with a batch"),
     ("learn_by_heart", by_heart(ends=lambda right, labels: False), "You always take"),
     ("learn_by_heart", by_heart(ends=lambda right, labels: right >= len(labels) - 1), "misread"),
     ("learn_by_heart", by_heart(first=1), "from the start"),
@@ -428,6 +428,15 @@ WRONG = [
     ("learn_by_heart", counts_before_the_step, "from before the step"),
     ("learn_by_heart", lambda model, _, *others: by_heart()(model, F.cross_entropy, *others), "that you are given"),
     ("learn_by_heart", torch.no_grad()(by_heart()), "computed while PyTorch records"),
+    ("learn_by_heart", heart(done=lambda c, l, n: c[-1] == n or l and c[-1] < c[-2]), "fewer images are right"),
+    ("learn_by_heart", heart(result=lambda c, l, n: (len(l), max(c))), "best count"),
+    (
+        "learn_by_heart",
+        heart(done=lambda *_: False, result=lambda c, l, n: (c.index(n), n) if n in c else (len(l), c[-1])),
+        "optimizer takes `max_steps` steps",
+    ),
+    ("learn_by_heart", then(by_heart(), lambda *given: train_step(*given[:5])), "takes another step"),
+    ("learn_by_heart", heart_of_copy, "those from before"),
 ]
 
 RIGHT = {
