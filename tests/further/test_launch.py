@@ -177,7 +177,8 @@ def test_a_rank_that_has_left_has_no_thread_of_gloo(tmp_path):
 def sleepers(tmp_path):
     """The words that start two ranks which never end."""
     path = tmp_path / "sleep.py"
-    path.write_text("import time\nprint('ready', flush=True)\ntime.sleep(600)\n")
+    # Text and end of line at once, or the lines of two ranks may come as one, "readyready".
+    path.write_text("import time\nprint('ready\\n', end='', flush=True)\ntime.sleep(600)\n")
     return ("--standalone", "--nproc-per-node=2", path)
 
 
