@@ -115,7 +115,8 @@ def random_batches(size: int, batch_size: int) -> tuple[torch.Tensor, ...]:
 def choose_images(losses: torch.Tensor, share: float) -> torch.Tensor:
     """Return the numbers of the images for an epoch, in random order: a share (0..1) of them, each at most once.
 
-    `losses`, (N,), are those of each image when it was last seen. At each draw, its chance is in proportion to it.
+    `losses`, (N,), are those of each image when it was last seen. At each draw, the chance of an image is in
+    proportion to its loss.
     """
     if share == 1:
         return torch.randperm(len(losses), device=losses.device)

@@ -67,8 +67,10 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
         may_be_digit = len(found) < len(digits)
         may_touch = may_be_digit and _may_touch(crop, p, height)
         cut_pieces += may_touch
-        parts = _parts(crop, p, height, angle, model) if may_touch and cut_pieces <= MOST_CUT_PIECES else []
-        if may_touch and cut_pieces > MOST_CUT_PIECES:
+        parts = []
+        if may_touch and cut_pieces <= MOST_CUT_PIECES:
+            parts = _parts(crop, p, height, angle, model)
+        elif may_touch:
             may_be_digit = crop.shape[1] < 1.2 * height
         if parts and (not mark["at edge"] or min(p for *_, p in parts) >= LEAST_SURE_AT_EDGE):
             found.append([Found(_moved(box, mark["box"]), line, *part) for box, *part in parts])
