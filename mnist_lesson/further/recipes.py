@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnist_lesson.data import load_mnist
 from mnist_lesson.engine import check_batch, check_epochs, test
 from mnist_lesson.further.muon import Muon
+from mnist_lesson.further.recording import recorded
 from mnist_lesson.model import CNN
 from mnist_lesson.progress import progress_bar
 from mnist_lesson.results import History
@@ -168,9 +169,10 @@ def fit_recipe(
 ) -> tuple[History, list[float]]:
     """Train the model as the recipe says, test it after each epoch, and print one line for each.
 
-    The data are pairs of images, values in 0..1, and labels. The work is done on the device of the model.
-    With `bfloat16`, layers compute with numbers of half the size: use it only where `bfloat16_gain` is above 1.
-    The model ends in eval mode and in the channels-last layout, and with `average` it holds the averaged weights.
+    The data are pairs of images, values in 0..1, and labels. The work is done on the device of the model; a CUDA GPU
+    repeats a recorded step (recording.py). With `bfloat16`, layers compute with numbers of half the size: use it only
+    where `bfloat16_gain` is above 1. The model ends in eval mode and in the channels-last layout, and with `average`
+    it holds the averaged weights.
     Returns the history, and the seconds of training until the end of each epoch, without the tests. Accuracy and loss
     of training are means over the images that were shown in the epoch: with `shares`, the harder ones.
     A model trained with `normalise` wants its images normalised afterwards too: `to_inputs(images, recipe)`.
@@ -197,6 +199,8 @@ def fit_recipe(
     losses, hits = torch.ones(2, len(labels), device=device)
     optimizer = make_optimizer(model, recipe)
     step = training_step(images, labels, losses, hits, model, optimizer, recipe, bfloat16)
+    if device.type == "cuda":
+        step = recorded(step, recipe.batch_size)
     steps = sum(math.ceil(max(1, round(share * len(labels))) / recipe.batch_size) for share in shares)
     schedule = make_schedule(optimizer, recipe, steps)
     averaged = average_weights(model, recipe.average) if recipe.average else None
@@ -256,11 +260,15 @@ def training_step(
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
-    """Return the optimizer of the recipe, SGD or Muon."""
-    settings = {"lr": recipe.learn_rate, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
+    """Return the optimizer of the recipe, SGD or Muon. On a CUDA GPU, a step of it can be recorded (recording.py)."""
+    device = next(model.parameters()).device
+    on_cuda = device.type == "cuda"
+    rate = torch.tensor(recipe.learn_rate, device=device) if on_cuda else recipe.learn_rate
+    settings = {"lr": rate, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
     if recipe.muon:
         return Muon(model.parameters(), **settings)
-    return SGD(model.parameters(), **settings, nesterov=recipe.momentum > 0)
+    # Not fused, SGD would fetch the rate from the GPU.
+    return SGD(model.parameters(), **settings, nesterov=recipe.momentum > 0, fused=on_cuda or None)
 
 
 def make_schedule(optimizer: Optimizer, recipe: Recipe, steps: int) -> LRScheduler:
