@@ -68,8 +68,8 @@ CLASSIC = Recipe(
     average=0.99,
 )
 IMPROVED = replace(CLASSIC, muon=True, learn_rate=0.02, weight_decay=0.1, shares=(1, 0.6, 0.3, 0.3, 0.3))
-# Four fifths of the images, once: less time, little less accuracy on the held-out images.
-ONE_EPOCH = replace(IMPROVED, epochs=1, shares=(0.8,))
+# Three fifths of the images, once. In so short a training, label smoothing helps.
+ONE_EPOCH = replace(IMPROVED, epochs=1, shares=(0.6,), label_smoothing=0.05)
 
 
 class PoolFirstCNN(CNN):

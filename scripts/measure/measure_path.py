@@ -30,6 +30,7 @@ from measure_recipes import kept
 
 SWEEP_SEEDS = range(100, 102)
 SEEDS = range(8)
+ONE_EPOCH_SEEDS = range(16)
 CANNOT_TELL = 0.0005  # a difference of accuracy: so much or more do the means of two seeds scatter
 MOST_PROCESSES = 12  # that train at the same time, each with one thread
 
@@ -68,11 +69,16 @@ def variations() -> dict[str, tuple]:
     }
 
 
-def single_epochs() -> dict[float, object]:
-    """Return the improved recipe for one epoch, by the share of the images that it shows."""
-    from mnist_lesson.further.recipes import IMPROVED
+def single_epochs() -> list:
+    """Return the improved recipe for one epoch, with fewer and fewer images, without label smoothing and with it."""
+    from mnist_lesson.further.recipes import IMPROVED, ONE_EPOCH
 
-    return {share: replace(IMPROVED, epochs=1, shares=(share,)) for share in (1, 0.9, 0.8, 0.7)}
+    once = replace(IMPROVED, epochs=1)
+    return [
+        replace(once, shares=(share,), label_smoothing=smoothing)
+        for smoothing in (0.0, ONE_EPOCH.label_smoothing)
+        for share in (1, 0.8, 0.7, 0.6)
+    ]
 
 
 def by_chance(losses, share: float):
@@ -114,10 +120,16 @@ def train_single_epochs(pool) -> dict:
     """Train by each of the recipes for one epoch, and return the runs with the day and the machine."""
     from mnist_lesson.device import environment
 
-    jobs = [(f"one epoch, share {share}", seed, recipe) for share, recipe in single_epochs().items() for seed in SEEDS]
+    jobs = [
+        (f"one epoch, share {recipe.shares[0]}, smoothing {recipe.label_smoothing}", seed, recipe)
+        for recipe in single_epochs()
+        for seed in ONE_EPOCH_SEEDS
+    ]
     done = iter(pool.map(run, jobs, chunksize=1))
-    shares = [{"share": share, "runs": [next(done) for _ in SEEDS]} for share in single_epochs()]
-    return {"date": date.today().isoformat(), "environment": environment(), "shares": shares}
+    entries = [
+        {"settings": asdict(recipe), "runs": [next(done) for _ in ONE_EPOCH_SEEDS]} for recipe in single_epochs()
+    ]
+    return {"date": date.today().isoformat(), "environment": environment(), "recipes": entries}
 
 
 def mean_at_end(runs: list[dict]) -> float:

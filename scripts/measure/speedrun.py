@@ -9,7 +9,7 @@ the model wants normalised images (without it: no).
 The rule: your recipe and the lesson's own take turns on this machine, with the same five seeds. The seconds of the
 whole training count, and the networks that come out must read at least 99.0 % of the 5,000 held-out images, in the mean
 over the seeds. So it is no use to stop at a lucky moment; a recipe that gets there earlier wants fewer epochs. The
-lesson's own is ONE_EPOCH with all images: with four fifths of these 55,000 it stays just below the mark.
+lesson's own is ONE_EPOCH with all images: with three fifths of these 55,000 it stays just below the mark.
 
 `fit_recipe` tests after each epoch, which does not count. `fit` counts from start to end, and never gets the held-out
 images. Read from the model are its weights alone, in a fresh network of the lesson. No test image is looked at.

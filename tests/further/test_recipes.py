@@ -623,7 +623,7 @@ def test_the_improved_recipe_sees_each_image_two_and_a_half_times():
     assert IMPROVED.epochs == LESSON.epochs == len(IMPROVED.shares)
     assert IMPROVED.shares[0] == 1, "or images that were never seen would count as hard"
     assert sum(IMPROVED.shares) == pytest.approx(2.5)
-    assert ONE_EPOCH.epochs == 1 and ONE_EPOCH.shares == (0.8,)
+    assert ONE_EPOCH.epochs == 1 and ONE_EPOCH.shares == (0.6,)
 
 
 @pytest.mark.parametrize("epochs", [0, -1, 2.5])

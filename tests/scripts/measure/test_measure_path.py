@@ -199,13 +199,15 @@ def test_the_variations_are_written_with_what_was_replaced(written):
 
 def test_single_epochs_are_tried_with_fewer_images_and_one_of_them_was_chosen(written):
     written, runs = written
-    tried = measure_path.single_epochs()
-    assert recipes.ONE_EPOCH in tried.values()
-    for entry, (share, recipe) in zip(written["one epoch"]["shares"], tried.items(), strict=True):
-        assert (entry["share"], recipe) == (share, replace(IMPROVED, epochs=1, shares=(share,)))
-        asked = [run for run in runs if run[0] == f"one epoch, share {share}"]
-        assert [(seed, given) for _, seed, given, _ in asked] == [(seed, recipe) for seed in measure_path.SEEDS]
-        assert [run["seed"] for run in entry["runs"]] == list(measure_path.SEEDS)
+    tried, seeds = measure_path.single_epochs(), list(measure_path.ONE_EPOCH_SEEDS)
+    assert recipes.ONE_EPOCH in tried
+    assert len(seeds) >= 8
+    for entry, recipe in zip(written["one epoch"]["recipes"], tried, strict=True):
+        assert recipe_of(entry) == recipe
+        assert changed(replace(IMPROVED, epochs=1), recipe) <= {"shares", "label_smoothing"}
+        asked = [run for run in runs if run[2] == recipe]
+        assert [(seed, given) for _, seed, given, _ in asked] == [(seed, recipe) for seed in seeds]
+        assert [run["seed"] for run in entry["runs"]] == seeds
     assert written["one epoch"]["date"] and written["one epoch"]["environment"]["PyTorch"] == torch.__version__
 
 
