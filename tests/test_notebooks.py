@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import operator
+import random
 import re
 import statistics
 from collections import Counter
@@ -418,6 +419,14 @@ def test_the_verdicts_on_the_ideas_of_notebook_9_are_those_of_the_runs():
     assert list(stored)[0] == "improved recipe" and {len(entry["runs"]) for entry in runs} == {32}
     assert said("ideas-notice") == verdicts([(runs[0], entry) for entry in runs[1:]], student_t=2.00), mend
     assert len(runs) == 11, f"ten comparisons: {mend}"
+    for entry in runs[1:]:
+        one, other = ([100 * run["accuracies"][-1] for run in side["runs"]] for side in (runs[0], entry))
+        half = 2.00 * ((statistics.variance(one) + statistics.variance(other)) / 32) ** 0.5
+        assert statistics.mean(other) - statistics.mean(one) + half < 0.045, f"0.04 points at most: {mend}"
+    numbers = random.Random(0)
+    tables = [[numbers.gauss(0, 1) for _ in range(11)] for _ in range(4000)]  # the recipe and ten ideas without effect
+    misses = [any(abs(idea - recipe) > 2.00 * 2**0.5 for idea in ideas) for recipe, *ideas in tables]
+    assert 0.2 < statistics.mean(misses) < 0.3, "in about a quarter of such tables"
 
 
 def test_what_notebook_9_says_of_a_gpu_is_what_was_measured():
@@ -430,11 +439,19 @@ def test_what_notebook_9_says_of_a_gpu_is_what_was_measured():
     first, last = batches[0], batches[-1]
     assert (first["batch_size"], last["batch_size"]) == (64, 512), mend
     assert last["milliseconds"]["recorded"] < 2 * first["milliseconds"]["recorded"], mend
-    sizes = [{"change": entry["batch_size"], "runs": entry["runs"]} for entry in batches]
-    others = [size for size in sizes if size["change"] != 128]
-    (middle,) = [size for size in sizes if size["change"] == 128]
-    found = {"Better": [], "Worse": [512], "Cannot tell": [64, 256]}
-    assert verdicts((middle, other) for other in others) == found, mend
+    assert (first["learn_rate"], IMPROVED.learn_rate) == (0.04, 0.02), f"for 64 they chose 0.04: {mend}"
+    ideas = json.loads((STORED_DIR / "recipe_ideas.json").read_text(encoding="utf-8"))["ideas"]
+    improved = [100 * run["accuracies"][-1] for run in ideas["improved recipe"]]
+    assert f"{statistics.mean(improved):.2f} %" in cell_with_id("09_better_and_faster", "gpu-notice").source, mend
+    found = {}
+    for entry in batches[1:]:
+        values = [100 * run["accuracies"][-1] for run in entry["runs"]]
+        variance = statistics.variance(values) / 8 + statistics.variance(improved) / 32
+        half = (
+            2.23 * variance**0.5
+        )  # Student's t for spreads and numbers that differ (Welch): some ten degrees of freedom
+        found[entry["batch_size"]] = f"{statistics.mean(values) - statistics.mean(improved):.2f} ± {half:.2f}"
+    assert found == {128: "-0.02 ± 0.06", 256: "-0.08 ± 0.06", 512: "-0.13 ± 0.06"}, mend
 
 
 def test_the_story_of_notebook_9_holds_in_its_stored_outputs():

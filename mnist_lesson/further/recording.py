@@ -17,9 +17,10 @@ WARM_UP = 3  # steps before the recording: in the first ones, PyTorch's librarie
 def recorded(step: Callable[[torch.Tensor], None], batch_size: int) -> Callable[[torch.Tensor], None]:
     """Return a function that does the same as `step(batch)`, but a CUDA GPU repeats it from a recording.
 
-    `batch`, (batch_size,), is a tensor on the GPU. A batch of another size is done by `step` itself. In a recording all
-    numbers of Python stay as they were: what changes from step to step, such as the learning rate, must lie in a tensor
-    on the GPU. Nothing in `step` may wait for the GPU, as .item() does.
+    `batch`, (batch_size,), is a tensor on the GPU. The first WARM_UP batches, and those of another size, are done by
+    `step` itself. In a recording all numbers of Python stay as they were: what changes from step to step, such as the
+    learning rate, must lie in a tensor on the GPU. But random numbers are drawn anew at each repetition.
+    Nothing in `step` may wait for the GPU, as .item() does.
     """
     recording, place = torch.cuda.CUDAGraph(), None
     beside, first_steps = torch.cuda.Stream(), iter(range(WARM_UP))

@@ -1,4 +1,7 @@
-"""Ideas for a better recipe that were tried for notebook 09: each takes the place of a function of recipes.py."""
+"""Ideas for a better recipe that were tried for notebook 09.
+
+Each changes settings of the improved recipe, or takes the place of functions that recipes.py uses.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,15 @@ def cycle_momentum(optimizer, recipe, steps: int) -> OneCycleLR:
 
 
 def as_it_is(step, batch_size: int):
-    """Record no steps: a recording would keep the momentum of its first one."""
+    """Record no steps: a recording would keep the momentum of the step that was recorded."""
     return step
 
 
 def rates_by_layer(convolutions: float, fully_connected: float) -> dict:
-    """Return what gives the two kinds of layers so many times the learning rate of the recipe."""
+    """Return what gives the two kinds of layers so many times the learning rate of the recipe.
+
+    Muon's weight decay goes with it.
+    """
     times = {"conv": convolutions, "fc": fully_connected}
 
     def make_optimizer(model, recipe) -> Muon:
@@ -45,7 +51,10 @@ def rates_by_layer(convolutions: float, fully_connected: float) -> dict:
 
 
 def hard_half(images, labels, losses, hits, model, optimizer, recipe, bfloat16=False):
-    """Return a step that learns from that half of each batch that has the higher losses."""
+    """Return a step that learns from that half of each batch that has the higher losses.
+
+    For the improved recipe only: it always augments, and knows neither label smoothing nor bfloat16.
+    """
 
     def step(batch: torch.Tensor) -> None:
         inputs, targets = recipes.augment(images[batch]), labels[batch]
@@ -61,7 +70,10 @@ def hard_half(images, labels, losses, hits, model, optimizer, recipe, bfloat16=F
 
 
 class MeanOfShifts(nn.Module):
-    """Returns the mean of a model's logits for five images: each image, and moved by one pixel in each direction."""
+    """Returns the mean of a model's logits for five images: each image, and moved by one pixel in each direction.
+
+    What leaves on one side comes back on the other: background, in MNIST.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

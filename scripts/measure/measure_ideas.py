@@ -28,14 +28,14 @@ from measure_recipes import kept
 SEEDS = range(500, 532)
 
 
-def train(idea: str) -> dict:
-    """Train by an idea, and return the accuracies (0..1) after each epoch."""
+def train(idea: str, recipe) -> dict:
+    """Train by an idea and its recipe, and return the accuracies (0..1) after each epoch."""
     from ideas import ideas
 
     from mnist_lesson.device import choose_device
     from mnist_lesson.further import recipes
 
-    recipe, replaced = ideas()[idea]
+    _, replaced = ideas()[idea]
     model = recipes.PoolFirstCNN().to(choose_device())
     with mock.patch.dict(vars(recipes), replaced), contextlib.redirect_stdout(io.StringIO()):
         history, _ = recipes.fit_recipe(*held_out_data(), model, recipe)
@@ -43,8 +43,10 @@ def train(idea: str) -> dict:
 
 
 def run(job: tuple[str, int]) -> dict:
+    from ideas import ideas
+
     idea, seed = job
-    return kept(idea, seed, train, idea)
+    return kept(idea, seed, train, idea, ideas()[idea][0])
 
 
 def main() -> int:

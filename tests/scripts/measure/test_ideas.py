@@ -32,11 +32,11 @@ def test_an_idea_takes_its_place_for_one_training(idea, monkeypatch):
         return call
 
     counting = {name: counted(name, function) for name, function in replaced.items()}
-    shares = tuple(recipe.shares[:1]) or (1,)
-    monkeypatch.setattr(ideas, "ideas", lambda: {idea: (replace(recipe, epochs=1, shares=shares), counting)})
+    once = replace(recipe, epochs=1, shares=recipe.shares[:1])
+    monkeypatch.setattr(ideas, "ideas", lambda: {idea: (once, counting)})
     monkeypatch.setattr(measure_ideas, "held_out_data", lambda: ((IMAGES, LABELS), (IMAGES[:10], LABELS[:10])))
     before = {name: getattr(recipes, name) for name in replaced}
-    (accuracy,) = measure_ideas.train(idea)["accuracies"]
+    (accuracy,) = measure_ideas.train(idea, once)["accuracies"]
     assert 0 <= accuracy <= 1
     assert {name: getattr(recipes, name) for name in replaced} == before
     called.pop("recorded", None)  # is for a GPU only
@@ -109,7 +109,12 @@ def test_all_ideas_are_tried_with_the_same_fresh_seeds(monkeypatch, tmp_path):
 
     monkeypatch.setattr(measure_ideas.multiprocessing, "get_context", lambda way: SimpleNamespace(Pool=Pool))
     monkeypatch.setattr(measure_ideas, "use_lesson_python", lambda: None)
-    monkeypatch.setattr(measure_ideas, "kept", lambda name, seed, train, idea: {"seed": seed, "accuracies": [idea]})
+
+    def kept(name, seed, train, idea, recipe):
+        assert name == idea and train is measure_ideas.train and recipe == ideas.ideas()[idea][0]
+        return {"seed": seed, "accuracies": [idea]}
+
+    monkeypatch.setattr(measure_ideas, "kept", kept)
     monkeypatch.setattr(measure_ideas, "mean_at_end", lambda runs: 0)
     monkeypatch.setattr(stored, "STORED_DIR", tmp_path)
     assert measure_ideas.main() == 0
