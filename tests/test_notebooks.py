@@ -447,9 +447,7 @@ def test_what_notebook_9_says_of_a_gpu_is_what_was_measured():
     for entry in batches[1:]:
         values = [100 * run["accuracies"][-1] for run in entry["runs"]]
         variance = statistics.variance(values) / 8 + statistics.variance(improved) / 32
-        half = (
-            2.23 * variance**0.5
-        )  # Student's t for spreads and numbers that differ (Welch): some ten degrees of freedom
+        half = 2.23 * variance**0.5  # Student's t for ten degrees of freedom, which Welch's formula gives
         found[entry["batch_size"]] = f"{statistics.mean(values) - statistics.mean(improved):.2f} ± {half:.2f}"
     assert found == {128: "-0.02 ± 0.06", 256: "-0.08 ± 0.06", 512: "-0.13 ± 0.06"}, mend
 

@@ -42,11 +42,9 @@ def train(idea: str, recipe) -> dict:
     return {"accuracies": history.test_acc}
 
 
-def run(job: tuple[str, int]) -> dict:
-    from ideas import ideas
-
-    idea, seed = job
-    return kept(idea, seed, train, idea, ideas()[idea][0])
+def run(job: tuple) -> dict:
+    idea, seed, recipe = job
+    return kept(idea, seed, train, idea, recipe)
 
 
 def main() -> int:
@@ -58,13 +56,13 @@ def main() -> int:
     from mnist_lesson.files import write_whole
     from mnist_lesson.stored import STORED_DIR
 
-    jobs = [(idea, seed) for seed in SEEDS for idea in ideas()]
+    jobs = [(idea, seed, recipe) for seed in SEEDS for idea, (recipe, _) in ideas().items()]
     # "spawn": a process that was forked could not use an accelerator.
     with multiprocessing.get_context("spawn").Pool(
         min(os.cpu_count(), MOST_PROCESSES), torch.set_num_threads, (1,)
     ) as pool:
-        done = dict(zip(jobs, pool.map(run, jobs, chunksize=1)))
-    runs = {idea: [done[idea, seed] for seed in SEEDS] for idea in ideas()}
+        done = pool.map(run, jobs, chunksize=1)
+    runs = {idea: done[place :: len(ideas())] for place, idea in enumerate(ideas())}
     for idea, of_idea in runs.items():
         print(f"{idea}: {mean_at_end(of_idea):.2%}")
     result = {

@@ -3,10 +3,11 @@
     python scripts/measure/measure_path.py
 
 A change is judged at the learning rate that suits it: first some rates are tried, with two seeds each, and then eight
-other seeds train at the best of them, or at that of the step before, if no other is better by more than 0.05 points. The last
-recipe is also trained with one thing changed, and for one epoch with fewer images. All is judged on 5,000 held-out
-training images; no test image is looked at. Writes `mnist_lesson/stored/recipe_path.json`. Takes two hours on two
-cores. Each run is kept in `runs/recipes/`, as in measure_recipes.py.
+other seeds train at the best of them, or at that of the step before, if no other is better by more than 0.05 points.
+The last recipe is also trained with one thing changed, and for one epoch with fewer images, without label smoothing
+and with it. All is judged on 5,000 held-out training images; no test image is looked at. Writes
+`mnist_lesson/stored/recipe_path.json`. Takes two hours on two cores. Each run is kept in `runs/recipes/`, as in
+measure_recipes.py.
 """
 
 from __future__ import annotations

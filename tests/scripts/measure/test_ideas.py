@@ -1,6 +1,7 @@
 """scripts/measure/ideas.py and measure_ideas.py: each idea is what its name says, and all are judged alike."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -94,20 +95,10 @@ def test_shifted_images_are_moved_by_one_pixel():
 
 
 def test_all_ideas_are_tried_with_the_same_fresh_seeds(monkeypatch, tmp_path):
-    class Pool:
-        def __init__(self, *arguments):
-            pass
+    def pool(*arguments):
+        return nullcontext(SimpleNamespace(map=lambda function, jobs, chunksize: [function(job) for job in jobs]))
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def map(self, function, jobs, chunksize):
-            return [function(job) for job in jobs]
-
-    monkeypatch.setattr(measure_ideas.multiprocessing, "get_context", lambda way: SimpleNamespace(Pool=Pool))
+    monkeypatch.setattr(measure_ideas.multiprocessing, "get_context", lambda way: SimpleNamespace(Pool=pool))
     monkeypatch.setattr(measure_ideas, "use_lesson_python", lambda: None)
 
     def kept(name, seed, train, idea, recipe):
