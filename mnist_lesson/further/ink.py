@@ -13,6 +13,7 @@ LEAST_CONTRAST = 20  # of 255: less is taken for an empty sheet
 MUCH_GRAIN = 2.5  # of 255, after a slight blur: then the picture needs a stronger one
 INK = 0.3  # less than this share of full ink is the soft rim of a stroke
 LEAST_STROKE = 30  # pixels: less, where the brightness of the paper changes at once, is a part of its rim
+STEEPEST_LINE = 0.15  # of a printed grid: pixels across for each pixel along
 ALL_AROUND = np.ones((3, 3))  # pixels that touch at a corner are connected, too
 
 
@@ -109,7 +110,8 @@ def find_lines(depth: np.ndarray, least: float) -> np.ndarray:
     half = np.asarray(Image.fromarray(depth).reduce(2))  # enough for lines
     half = half[: len(depth) // 2, : len(depth[0]) // 2]
     side = max(half.shape)
-    ridges = [_ridge(half, axis, max(4, side // 100)) > least / 3 for axis in (0, 1)]
+    heights = [_ridge(half, axis, max(4, side // 100)) for axis in (0, 1)]
+    ridges = [height > least / 3 for height in heights]
     lines = [np.zeros(half.shape, dtype=bool) for _ in ridges]
     for box, piece in _large_pieces((half > least / 2) | ridges[0] | ridges[1], side / 20):
         thick, rules = max(5, min(piece.shape) // 12), ((2, 0.85, np.inf),)
@@ -119,10 +121,12 @@ def find_lines(depth: np.ndarray, least: float) -> np.ndarray:
                 lines[axis][box] |= sides[axis]
     dark = half[half > least]
     dark = np.quantile(dark, 0.9) if dark.size else least  # a single line must be fainter, or it is a stroke
+    grains = [np.quantile(height[::4, ::4], 0.75) for height in heights]  # lines may be fainter than ink, not than it
+    ridges = [height > min(max(least / 8, 6 * grain), least / 3) for height, grain in zip(heights, grains)]
     for axis in (0, 1):
         if half.shape[axis] > max(50, side / 2.5):  # in a narrow picture, a long thin stroke is a 1
-            rules = (1, 0.85, 0.8 * dark), (3, 0.85, np.inf), (3, 0.55, 0.8 * dark)
-            lines[axis] |= _along(axis, ridges[axis], half, least, max(4, side // 60), rules)
+            rules = (1, 0.85, 0.8 * dark), (3, 0.85, np.inf), (3, 0.55, 0.8 * dark), (8, 0.3, 0.8 * dark)
+            lines[axis] |= _along(axis, ridges[axis], half, least, max(6, side // 40), rules)
     ink = (half > least) & ~(lines[0] | lines[1])
     if np.count_nonzero(ink) < np.count_nonzero(half > least) / 50:
         return np.zeros(depth.shape, dtype=bool)  # the lines are all that there is
@@ -152,24 +156,30 @@ def _ridge(depth: np.ndarray, axis: int, reach: int) -> np.ndarray:
     return np.moveaxis(across - sides, 1, axis)
 
 
-def _along(
-    axis: int,
-    ridge: np.ndarray,
-    depth: np.ndarray,
-    least: float,
-    thick: int,
-    rules: tuple[tuple[int, float, float], ...],
-) -> np.ndarray:
+Rules = tuple[tuple[int, float, float], ...]  # of lines: at least how many, as long as what share, how dark at most
+
+
+def _along(axis: int, ridge: np.ndarray, depth: np.ndarray, least: float, thick: int, rules: Rules) -> np.ndarray:
     """Return where lines run along an axis, (H, W), with their soft rims, if one of the rules holds for them.
 
-    A rule says how many there must be, as long as what share of the axis, and how dark at most. A stroke that crosses
-    a line is darker than it: there is no line there.
+    All of them may be slanted a little. A stroke that crosses a line is darker than it: there is no line there.
     """
     ridge, depth = (np.ascontiguousarray(np.moveaxis(values, axis, 1)) for values in (ridge, depth))
+    rows_of = _level_rows(ridge)
+    more = (0, len(rows_of) - len(ridge)), (0, 0)
+    level = [np.take_along_axis(np.pad(values, more), rows_of, 0) for values in (ridge, depth)]
+    lines = np.empty(level[0].shape, dtype=bool)
+    np.put_along_axis(lines, rows_of, _level_lines(*level, least, thick, rules), 0)
+    return np.moveaxis(lines[: len(depth)], 1, axis)
+
+
+def _level_lines(ridge: np.ndarray, depth: np.ndarray, least: float, thick: int, rules: Rules) -> np.ndarray:
+    """Return where level lines run, as `_along` does."""
+    lines = np.zeros(depth.shape, dtype=bool)
     width = ridge.shape[1]
     gap, run = width // 5, max(14, width // 30)
     if np.count_nonzero(_smallest(ridge, run, 1).any(axis=0)) < 0.3 * width:
-        return np.moveaxis(np.zeros_like(ridge), 1, axis)  # there is not enough for one line
+        return lines  # there is not enough for one line
     under_ink = _smallest(_largest(ridge, gap, 1), gap, 1) & (depth > least / 3)  # a line goes on below a stroke
     closed = _smallest(_largest(ridge | under_ink, 5, 1), 5, 1)
     pieces, number = ndimage.label(_largest(_smallest(closed, run, 1), run, 1), ALL_AROUND)
@@ -180,20 +190,40 @@ def _along(
         length = columns.stop - columns.start
         if length > shortest and pixels[piece] < thick * length and rows.stop - rows.start < length / 4:
             darkest = np.where(pieces[box] == piece, depth[box], 0).max(axis=0)  # across the line
-            found.append((length / width, np.quantile(darkest, 0.4), piece, box))
-    lines = np.zeros_like(ridge)
-    for many, share, darkest in rules:
-        long = [line for line in found if line[0] > share and line[1] < darkest]
-        for _, own_depth, piece, (rows, columns) in long if len(long) >= many else []:
-            box = slice(max(0, rows.start - 2), rows.stop + 2), columns
-            lines[box] |= _largest(pieces[box] == piece, 5, 0) & (depth[box] < 1.5 * own_depth)
-    return np.moveaxis(lines, 1, axis)
+            low, high = (np.quantile(darkest, share) for share in (0.4, 0.6))
+            found.append((length / width, low, high, piece, box))
+    usual = np.median([line[2] for line in found] or [0])  # a line that much is written on looks darker
+    found = [(share, np.clip(usual, low, high), piece, box) for share, low, high, piece, box in found]
+    for many, least_share, most_dark in rules:
+        long = [line for line in found if line[0] > least_share and line[1] < most_dark]
+        for _, dark, piece, (rows, columns) in long if len(long) >= many else []:
+            reach = max(1, round(pixels[piece] / (columns.stop - columns.start) / 2))
+            box = slice(max(0, rows.start - 2 * reach), rows.stop + 2 * reach), columns
+            own = pieces[box] == piece
+            for size, share in ((2 * reach + 1, 1.5), (4 * reach + 1, 0.75)):  # its rim is half as dark
+                lines[box] |= _largest(own, size, 0) & (depth[box] < share * dark)
+    return lines
+
+
+def _level_rows(ridge: np.ndarray) -> np.ndarray:
+    """Return of a levelled picture, (H + its fall, W), from which row each pixel comes, so that lines are level in it.
+
+    Of all slopes, it is that at which the ridges, (H, W), gather in the fewest rows. Rows beyond the last are empty.
+    """
+    high, wide = ridge.shape
+    y, x = ridge.nonzero()
+    slopes = np.linspace(-STEEPEST_LINE, STEEPEST_LINE, 31)
+    rows = [np.bincount((y - slope * x + STEEPEST_LINE * wide).astype(int)).astype(float) for slope in slopes]
+    slope = slopes[int(np.argmax([(row**2).sum() for row in rows]))]
+    fall = np.round(slope * np.arange(wide)).astype(int)
+    high += abs(fall[-1])
+    return (np.arange(high)[:, None] + fall) % high
 
 
 def _crossed(lines: np.ndarray, ink: np.ndarray, across: int) -> np.ndarray:
     """Return where ink lies on both sides of a line, (H, W): there a stroke crosses it."""
     ink = _largest(ink, 5, 1 - across)  # a slanted stroke goes on a little to the side
-    near = [ndimage.maximum_filter1d(ink, 11, axis=across, origin=origin) for origin in (5, -5)]
+    near = [ndimage.maximum_filter1d(ink, 9, axis=across, origin=origin) for origin in (4, -4)]
     return lines & near[0] & near[1]
 
 

@@ -61,7 +61,7 @@ PLAIN = {
     "gap": (0.15, 0.4),  # between digits, in heights
     "text": "number",  # or marks: dates and phone numbers
     "boxes": False,
-    "printed": "",  # ruled, squared, margin
+    "printed": "",  # ruled, squared, askew, dotted, margin
     "folds": False,
     "table": "",  # strip, around, most, tilted, perspective: see warp
     "object": "",  # pencil, hand, finger, dark
@@ -91,6 +91,8 @@ BOTH = {  # for a digit and for a sheet
     "perspective": {"table": "perspective"},
     "ruled paper": {"printed": "ruled"},
     "squared paper": {"printed": "squared"},
+    "small squares, askew": {"printed": "askew"},
+    "dotted paper": {"printed": "dotted"},
     "red margin line": {"printed": "margin"},
     "in boxes": {"boxes": True},
     "hard shadow": {"shadow": "hard"},

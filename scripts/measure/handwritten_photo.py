@@ -25,7 +25,8 @@ def paper(height: int, width: int, rng, colour: tuple | None = None) -> np.ndarr
 
 
 def print_lines(sheet: np.ndarray, kind: str, baseline: float, height: float, rng) -> None:
-    """Print what is on paper before somebody writes: "ruled", "squared" or "margin" (ruled with a red margin line).
+    """Print what is on paper before somebody writes: "ruled", "squared", "askew" (small squares, turned a little, often
+    faint), "dotted" or "margin" (ruled with a red margin line).
 
     `baseline` is where the first line of digits stands, `height` that of a digit, in pixels.
     """
@@ -34,6 +35,15 @@ def print_lines(sheet: np.ndarray, kind: str, baseline: float, height: float, rn
     colour = np.array([(0.35, 0.5, 0.75), (0.45, 0.45, 0.5), (0.5, 0.65, 0.6)][rng.integers(3)])
     thick, strength = max(1, round(height * rng.uniform(0.01, 0.025))), rng.uniform(0.25, 0.65)
     darker = 1 - strength * (1 - colour)
+    if kind in ("askew", "dotted"):
+        step, slope = max(8, height * rng.uniform(0.2, 0.6)), rng.uniform(-0.09, 0.09)
+        y, x = np.mgrid[:rows, :columns]
+        places = [(y + slope * x) % step, (x - slope * y) % step]
+        if kind == "dotted":
+            sheet[(places[0] < 2 * thick) & (places[1] < 2 * thick)] *= darker
+        else:
+            sheet[(places[0] < thick) | (places[1] < thick)] *= 1 - rng.uniform(0.3, 1) * (1 - darker)
+        return
     for y in np.arange((baseline + 0.05 * height) % step, rows - thick, step):
         sheet[round(y) : round(y) + thick] *= darker
     if kind == "squared":

@@ -3,6 +3,7 @@
 const LEAST_CONTRAST = 20; // of 255: less is taken for an empty sheet
 const MUCH_GRAIN = 2.5; // of 255, after a slight blur: then the picture needs a stronger one
 const INK = f32(0.3); // less than this share of full ink is the soft rim of a stroke
+const STEEPEST_LINE = 0.15; // of a printed grid: pixels across for each pixel along
 const LEAST_STROKE = 30; // pixels: less, where the brightness of paper changes at once, is a part of its rim
 
 // How much ink is on each pixel: 0 (paper) to 1 (full ink). Paper minus picture is the depth of the ink; the
@@ -111,7 +112,8 @@ function findLines(depth, least) {
   const half = cut(reduce(depth, 2, false), [0, 0, depth.width >> 1, depth.height >> 1]); // enough for lines
   const side = longerSide(half);
   const reach = Math.max(4, Math.floor(side / 100));
-  const ridges = [0, 1].map((axis) => above(ridgeOf(half, axis, reach), least / 3));
+  const heights = [0, 1].map((axis) => ridgeOf(half, axis, reach));
+  const ridges = heights.map((height) => above(height, least / 3));
   const isDark = above(half, least);
   const lines = [0, 1].map(() => makeImage(half.width, half.height));
   const anything = either(above(half, least / 2), either(...ridges));
@@ -128,15 +130,21 @@ function findLines(depth, least) {
   }
   const dark = valuesIn(half, isDark);
   const most = dark.length ? quantile(dark, 0.9) : least; // a single line must be fainter, or it is a stroke
+  // Lines may be fainter than ink, but not than the grain of the paper.
+  const fainter = heights.map((height) => {
+    const grain = quantile(thinned(height, 4, 4).data, 0.75);
+    return above(height, Math.min(Math.max(least / 8, f32(6 * grain)), least / 3));
+  });
   [half.height, half.width].forEach((length, axis) => {
     if (length <= Math.max(50, side / 2.5)) return; // in a narrow picture, a long thin stroke is a 1
     const rules = [
       [1, 0.85, 0.8 * most],
       [3, 0.85, Infinity],
       [3, 0.55, 0.8 * most],
+      [8, 0.3, 0.8 * most],
     ];
-    const thick = Math.max(4, Math.floor(side / 60));
-    addMask(lines[axis], linesAlong(axis, ridges[axis], half, least, thick, rules), [0, 0]);
+    const thick = Math.max(6, Math.floor(side / 40));
+    addMask(lines[axis], linesAlong(axis, fainter[axis], half, least, thick, rules), [0, 0]);
   });
   const isLine = either(...lines);
   const ink = without(isDark, isLine);
@@ -192,14 +200,20 @@ function ridgeOf(depth, axis, reach) {
   return ridge;
 }
 
-// Where lines run along an axis, with their soft rims, if one of the rules holds for them. A rule says how
-// many there must be, as long as what share of the axis, and how dark at most. A stroke that crosses a line
-// is darker than it.
+// Where lines run along an axis, with their soft rims, if one of the rules holds for them. All of them may be
+// slanted a little. A rule says how many there must be, as long as what share of the axis, and how dark at
+// most. A stroke that crosses a line is darker than it.
 function linesAlong(axis, ridgeMask, depthImage, least, thick, rules) {
-  const [ridge, depth] = axis ? [ridgeMask, depthImage] : [transposed(ridgeMask), transposed(depthImage)];
-  const back = (lines) => (axis ? lines : transposed(lines));
-  const { width, height } = ridge;
+  const slanted = axis ? [ridgeMask, depthImage] : [transposed(ridgeMask), transposed(depthImage)];
+  const falls = fallsOf(slanted[0]);
+  const { width, height: rows } = slanted[0];
+  const height = rows + Math.abs(falls[width - 1]);
+  const [ridge, depth] = slanted.map((image) => moved(image, falls, height, height));
   const lines = makeImage(width, height);
+  const back = (level) => {
+    const own = moved(level, falls.map((fall) => -fall), rows, height);
+    return axis ? own : transposed(own);
+  };
   const [gap, run] = [Math.floor(width / 5), Math.max(14, Math.floor(width / 30))];
   // Is there enough for one line?
   if (added(anyInColumn(smallest(ridge, run, 1))) < 0.3 * width) return back(lines);
@@ -216,28 +230,70 @@ function linesAlong(axis, ridgeMask, depthImage, least, thick, rules) {
     const own = both(cut(depth, box), pieceOf(cut(pieces, box), piece));
     const darkest = new Float32Array(length); // across the line
     own.data.forEach((value, i) => (darkest[i % length] = Math.max(darkest[i % length], value)));
-    found.push({ piece, box, share: length / width, dark: quantile(darkest, 0.4) });
+    const [low, high] = [quantile(darkest, 0.4), quantile(darkest, 0.6)];
+    found.push({ piece, box, length, low, high });
   });
+  const usual = found.length ? median(Float32Array.from(found, (line) => line.high)) : 0;
+  for (const line of found) line.dark = clip(usual, line.low, line.high); // written on, it looks darker
   for (const [many, share, dark] of rules) {
-    const long = found.filter((line) => line.share > share && line.dark < f32(dark));
-    for (const line of long.length >= many ? long : []) {
-      const [left, top, right, bottom] = line.box;
-      const box = [left, Math.max(0, top - 2), right, Math.min(height, bottom + 2)];
-      const wide = largest(pieceOf(cut(pieces, box), line.piece), 5, 0);
-      const isBright = mapped(cut(depth, box), (own) => (own < f32(1.5 * line.dark) ? 1 : 0));
-      addMask(lines, both(wide, isBright), box);
+    const long = found.filter((line) => line.length / width > share && line.dark < f32(dark));
+    for (const { piece, box: tight, length, dark: own } of long.length >= many ? long : []) {
+      const reach = Math.max(1, roundHalfEven(pixels[piece] / length / 2));
+      const [left, top, right, bottom] = tight;
+      const box = [left, Math.max(0, top - 2 * reach), right, Math.min(height, bottom + 2 * reach)];
+      const mask = pieceOf(cut(pieces, box), piece);
+      const values = cut(depth, box);
+      // Its rim is half as dark.
+      for (const [size, part] of [[2 * reach + 1, 1.5], [4 * reach + 1, 0.75]]) {
+        const isBright = mapped(values, (value) => (value < f32(part * own) ? 1 : 0));
+        addMask(lines, both(largest(mask, size, 0), isBright), box);
+      }
     }
   }
   return back(lines);
 }
 
+// By how many pixels most of the lines have fallen at each column. Of all slopes, it is that at which the
+// ridges gather in the fewest rows.
+function fallsOf({ width, height, data }) {
+  const step = (2 * STEEPEST_LINE) / 30;
+  const [xs, ys] = [[], []];
+  data.forEach((isRidge, i) => {
+    if (!isRidge) return;
+    xs.push(i % width);
+    ys.push(Math.floor(i / width));
+  });
+  let best = { slope: -STEEPEST_LINE, gathered: 0 };
+  for (const n of numbers(31, (i) => i)) {
+    const slope = n * step - STEEPEST_LINE;
+    const rows = new Float64Array(height + Math.ceil(2 * STEEPEST_LINE * width) + 1);
+    for (let i = 0; i < xs.length; i++) rows[Math.floor(ys[i] - slope * xs[i] + STEEPEST_LINE * width)]++;
+    const gathered = total(rows.map((many) => many * many));
+    if (gathered > best.gathered) best = { slope, gathered };
+  }
+  return numbers(width, (x) => roundHalfEven(best.slope * x));
+}
+
+// An image with each column moved up by so many pixels. What leaves it at one end comes in again at the
+// other one, so many rows later; empty rows are added or left out, to the height that is told.
+function moved({ width, height, data }, falls, newHeight, around) {
+  const result = makeImage(width, newHeight);
+  for (let y = 0, i = 0; y < newHeight; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const row = (y + falls[x] + around) % around;
+      if (row < height) result.data[i] = data[row * width + x];
+    }
+  }
+  return result;
+}
+
 // Where ink lies on both sides of a line: there a stroke crosses it. At the edge, the ink goes on reflected.
 function crossed(lines, ink, across) {
   const wide = largest(ink, 5, 1 - across); // a slanted stroke goes on a little to the side
-  const around = padded(wide, 21, across, reflected);
-  const [left, top] = across ? [10, 0] : [0, 10];
+  const around = padded(wide, 17, across, reflected);
+  const [left, top] = across ? [8, 0] : [0, 8];
   const box = [left, top, left + ink.width, top + ink.height];
-  const [one, other] = [0, 10].map((before) => cut(largest(around, 11, across, before), box));
+  const [one, other] = [0, 8].map((before) => cut(largest(around, 9, across, before), box));
   return both(lines, both(one, other));
 }
 
