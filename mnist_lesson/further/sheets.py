@@ -16,6 +16,7 @@ from mnist_lesson.further.ink import INK, keep_pieces, number_pieces, stroke_wid
 from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, PictureError
 
 MOST_PIECES = 5_000  # of ink on a sheet: more is a texture
+MANY_DOTS = 40  # more of them, and four times as many as other marks, are printed
 BATCH = 32  # images that the network reads at once
 MOST_CUTS = 6  # that are tried in a piece
 MOST_CUT_PIECES = 50  # of a sheet, since all cuts of a texture or a bad grid would take seconds
@@ -49,7 +50,7 @@ def read_sheet(picture: Picture, model: nn.Module) -> tuple[np.ndarray, list[Fou
 
     What is too small or too large to be a digit, such as a dash or a pencil, is found but not read: its digit is None.
     So is a wide piece after the first MOST_CUT_PIECES of a sheet.
-    Left out are specks, printed lines, and the rims of tables, hands and shadows.
+    Left out are specks, printed lines and dots, and the rims of tables, hands and shadows.
     Raises ValueError as `prepare` does, and if there are too many pieces of ink to be digits.
     """
     grey, ink, pieces, marks = _marks_of(picture)
@@ -100,25 +101,30 @@ def _marks_of(picture: Picture) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
 def _marks(ink: np.ndarray, pieces: np.ndarray) -> list[dict]:
     """Return each piece as a mark: its number, its box (left, top, right, bottom), its pixels and where it ends.
 
-    Left out are specks: what is smaller than a point that the pen makes.
+    Left out are specks: what is smaller than a point that the pen makes; and dots, if they are nearly all that there
+    is, as on dotted paper.
     """
     pixels = np.bincount(pieces.ravel())
     edge = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
     at_edge = np.bincount(edge, minlength=len(pixels))
+    near = 1 + max(pieces.shape) // 150  # the soft end of a pencil is no ink
     marks = [
         {
             "numbers": [number],
             "box": (box[1].start, box[0].start, box[1].stop, box[0].stop),
             "height": box[0].stop - box[0].start,
             "pixels": int(pixels[number]),
-            "at edge": bool(at_edge[number]),
+            "at edge": any(own.start < near or own.stop > side - near for own, side in zip(box, pieces.shape)),
             "along edge": at_edge[number] > math.sqrt(pixels[number]),
         }
         for number, box in enumerate(ndimage.find_objects(pieces), start=1)
         if box is not None
     ]
     point = min(stroke_width(ink) ** 2 / 2, _usual(marks, "pixels", power=2) / 20)  # a pen makes no smaller one
-    return [mark for mark in marks if mark["pixels"] > point]
+    marks = [mark for mark in marks if mark["pixels"] > point]
+    small = _usual(marks, "height", power=3) / 5
+    others = [mark for mark in marks if mark["height"] > small or mark["box"][2] - mark["box"][0] > small]
+    return others if len(marks) - len(others) > max(MANY_DOTS, 4 * len(others)) else marks
 
 
 def _usual(marks: list[dict], size: str, power: int = 1) -> float:
