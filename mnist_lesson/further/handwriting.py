@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from mnist_lesson.further.ink import INK, find_ink, find_pieces, keep_pieces, stroke_width
 from mnist_lesson.further.paper import find_paper, tidied
-from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, PictureError, to_grey
+from mnist_lesson.further.pictures import FINE_PIXELS, WORK_PIXELS, Picture, PictureError, opened, to_grey
 
 FEW_PIXELS = 400_000  # of a picture: enough, unless its digit is small
 SMALL_DIGIT = 80  # pixels of its longer side
@@ -65,6 +65,7 @@ def closer_looks(picture: Picture, *sizes: int) -> Iterator[tuple[np.ndarray, np
 
     A thin stroke may be seen only in a closer look. Raises ValueError as `prepare` does, if the last one shows no ink.
     """
+    picture = opened(picture)
     for pixels in sizes:
         grey = tidied(to_grey(picture, pixels))
         is_last = pixels == sizes[-1] or grey.size < pixels / 4  # so small is no picture that was made smaller

@@ -207,6 +207,17 @@ def test_a_picture_has_as_many_pixels_as_asked_for_and_hardly_fewer(pixels, kind
     assert grey.shape[1] / grey.shape[0] == pytest.approx(3200 / 2800, rel=0.02)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF", "JPEG"])
+def test_several_sizes_of_a_file_are_the_same_as_one_by_one_and_only_a_jpeg_is_read_again(kind, monkeypatch):
+    file, sizes = as_bytes(Image.fromarray(drawn()).resize((900, 900)), kind), (10_000, 90_000, 10**6)
+    alone = [pictures.to_grey(file, pixels) for pixels in sizes]
+    times, open_image = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda *args: times.append(args) or open_image(*args))
+    picture = pictures.opened(file)
+    assert all(np.array_equal(pictures.to_grey(picture, pixels), grey) for pixels, grey in zip(sizes, alone))
+    assert len(times) == (1 + len(sizes) if kind == "JPEG" else 1)
+
+
 def test_a_small_picture_is_never_made_larger():
     assert pictures.to_grey(drawn(), 4_000_000).shape == (280, 280)
 
