@@ -121,7 +121,8 @@ def find_lines(depth: np.ndarray, least: float) -> np.ndarray:
                 lines[axis][box] |= sides[axis]
     dark = half[half > least]
     dark = np.quantile(dark, 0.9) if dark.size else least  # a single line must be fainter, or it is a stroke
-    grains = [np.quantile(height[::4, ::4], 0.75) for height in heights]  # lines may be fainter than ink, not than it
+    # A line across the sheet may be much fainter than ink, if it is clearly darker than the grain of the paper.
+    grains = [np.quantile(height[::4, ::4], 0.75) for height in heights]
     ridges = [height > min(max(least / 8, 6 * grain), least / 3) for height, grain in zip(heights, grains)]
     for axis in (0, 1):
         if half.shape[axis] > max(50, side / 2.5):  # in a narrow picture, a long thin stroke is a 1
@@ -192,7 +193,8 @@ def _level_lines(ridge: np.ndarray, depth: np.ndarray, least: float, thick: int,
             darkest = np.where(pieces[box] == piece, depth[box], 0).max(axis=0)  # across the line
             low, high = (np.quantile(darkest, share) for share in (0.4, 0.6))
             found.append((length / width, low, high, piece, box))
-    usual = np.median([line[2] for line in found] or [0])  # a line that much is written on looks darker
+    # A line that much is written on looks darker than it is: the other lines tell.
+    usual = np.median([line[2] for line in found] or [0])
     found = [(share, np.clip(usual, low, high), piece, box) for share, low, high, piece, box in found]
     for many, least_share, most_dark in rules:
         long = [line for line in found if line[0] > least_share and line[1] < most_dark]
